@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import sys
@@ -23,6 +24,7 @@ USAGE = """\
   main.py [PICTURE...] [--model NAME_OR_FILE] [--truth PATH]     open the window
           [--weights FILE] [--device D] [--precision P]           of that model; code (FILE.py:build) needs --allow once
           [--beside MODEL]                                        a second model on the same picture, side by side
+          [--language CODE]                                       en or ko, for this run
           a PICTURE may also be a folder, a video, camera:0, an address such as rtsp://host/path, a saved session
   main.py --screenshot FILE.png [PICTURE...] [--model M]         save what the window shows, off screen
   main.py models [--json]                                        the bundled models
@@ -32,7 +34,12 @@ USAGE = """\
   main.py run INSPECTION PICTURE... --model M [--set name=value]... --out DIR
   main.py run INSPECTION --model M [--set name=value]... --out DIR   of generative models: sample, interpolate
   main.py run figures GROUND_TRUTH --model M --out DIR           mAP, curves, errors of a whole data set
+                                                                 of a classifier accuracy, calibration, ROC
   main.py run coverage GROUND_TRUTH --model M --out DIR          how well the anchors fit a whole data set
+  main.py run neighbours PICTURE --model M --set folder=DIR --out DIR   the most alike pictures of a data set
+  main.py run patches DATA_SET --model M --set layer=L --set channel=5 --out DIR   where a unit is largest
+  main.py run map DATA_SET --model M --set method=tsne --out DIR   every picture's place on a map
+  main.py run embed DATA_SET --model M --out DIR                 every picture's vector and prediction as a table
   main.py replay RECIPE.json --out DIR                           the same numbers again
   main.py … --debug                                              with the details of what went wrong
 """
@@ -51,16 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     leave_out_folder()
     os.environ[SAFE_PATH] = "1"
-    from models.types import Refusal
-
     try:
         if given and given[0] in COMMANDS:
             return _headless(given)
         return _window(given)
-    except Refusal as refusal:
-        _say(f"{refusal} {refusal.advice}".strip())
-        _say_details(refusal.details)
-        return WRONG_USE
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else FAILED if stop.code else DONE
     except KeyboardInterrupt:
@@ -70,7 +71,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout = None  # type: ignore[assignment]
         return DONE
     except Exception as error:
-        return _unexpected(error)
+        from models.types import Refusal  # imports numpy, before which the engine is started
+
+        if not isinstance(error, Refusal):
+            return _unexpected(error)
+        _say(f"{error} {error.advice}".strip())
+        _say_details(error.details)
+        return WRONG_USE
 
 
 def _unexpected(error: Exception) -> int:
@@ -109,6 +116,43 @@ def _file_or_option(word: str) -> str:
 
 
 def _window(given: list[str]) -> int:
+    from models.runtime import user_folders
+
+    user_folders.prepare()  # before the engine starts, which has to look in the same folder
+    if {"-h", "--help"} & set(given):
+        _window_options(given)
+    from models.runtime.module_paths import environment
+    from viewer.session import engine_start
+
+    begun = engine_start.start()  # first of all, because torch is what takes longest to import
+    gc.disable()  # until the window is shown: what is imported stays, and looking through it takes a tenth of the time
+    lane = None
+    try:
+        with environment({engine_start.NUMPY_THREADS: "1"}):  # threads here would only take time from the engine
+            options = _window_options(given)
+        if options.screenshot:
+            os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+        from viewer import translation
+        from viewer.session.preferences import chosen_cluster, chosen_language, is_confined
+
+        translation.use(options.language or chosen_language())  # before other modules of the window make their texts
+        from viewer.session.job_queue import Mailbox, ProcessLane
+
+        confined = not options.unconfined and is_confined()
+        lane, mail = ProcessLane(confined=confined, cluster=chosen_cluster(), begun=begun), Mailbox()
+        lane.start(mail.post)
+        from viewer.app import open_window
+
+        return open_window(options, say=_say, lane=lane, mail=mail)
+    finally:
+        gc.enable()
+        if lane is not None:
+            lane.stop()
+        else:
+            begun.process.kill()
+
+
+def _window_options(given: list[str]) -> argparse.Namespace:
     from models import command_line
 
     parser = argparse.ArgumentParser(prog="main.py", usage="\n" + USAGE, description="Look inside vision models.")
@@ -117,29 +161,19 @@ def _window(given: list[str]) -> int:
     )
     command_line.add_options(parser)
     parser.add_argument("--beside", metavar="MODEL", help="a second model, shown beside the first on the same picture")
-    parser.add_argument("--truth", type=Path, metavar="PATH", help="ground truth: COCO file, VOC or YOLO folder")
+    parser.add_argument("--truth", type=Path, metavar="PATH", help="ground truth: a file or folder of any usual format")
     parser.add_argument("--screenshot", type=Path, metavar="FILE.png", help="save what the window shows and exit")
     parser.add_argument("--sample", action="store_true", help="open a bundled sample picture")
     parser.add_argument("--theme", choices=("system", "dark", "light"), help="for this run")
+    parser.add_argument(
+        "--language", metavar="CODE", help="for this run: en or ko; else the system's, or that of View > Language"
+    )
+    parser.add_argument("--restored", type=Path, help=argparse.SUPPRESS)  # what a window had open that starts again
     parser.add_argument("--unconfined", action="store_true", help="let the models' process write and read anything")
     parser.add_argument("--show", action="append", default=[], choices=("suppressed", "anchors", "density", "lineage"))
     options = parser.parse_args(given)
     options.model = _named(options) or None
-    if options.screenshot:
-        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    from models.runtime import user_folders
-    from viewer.session.job_queue import Mailbox, ProcessLane
-    from viewer.session.preferences import is_confined
-
-    user_folders.prepare()  # before the engine starts, which has to look in the same folder
-    lane, mail = ProcessLane(confined=not options.unconfined and is_confined()), Mailbox()
-    lane.start(mail.post)
-    try:
-        from viewer.app import open_window
-
-        return open_window(options, say=_say, lane=lane, mail=mail)
-    finally:
-        lane.stop()
+    return options
 
 
 def _headless(given: list[str]) -> int:
@@ -166,6 +200,7 @@ def _headless(given: list[str]) -> int:
     command_line.add_options(running, required=True)
     running.add_argument("--set", action="append", default=[], metavar="name=value", dest="settings")
     running.add_argument("--out", type=Path, required=True)
+    command_line.add_cluster(running)
     running.add_argument("--also", action="append", default=[], choices=("csv", "coco"), help="further files")
     again = commands.add_parser("replay")
     again.add_argument("recipe", type=Path)
@@ -258,12 +293,16 @@ def _run(options: Any) -> int:
     from models import command_line
     from models.pictures import images
     from models.requests import Request
+    from models.runtime import cluster_address
     from models.types import Refusal, Source
 
     settings = dict(_setting(text) for text in options.settings)
-    if settings.get("truth"):
-        settings["truth"] = str(Path(settings["truth"]).absolute())
+    for name in ("truth", "folder", "other", "reference", "style"):
+        if settings.get(name) and Path(settings[name]).exists():
+            settings[name] = str(Path(settings[name]).absolute())
+    cluster_address.use(options.cluster, allow=options.allow_on_cluster)
     engine, model = _engine(), _named(options)
+    options.inspection = _about_classes(engine, options.inspection, model)
     settings = _check(engine, options.inspection, model, settings)
     if options.also and options.inspection != "detect":
         raise Refusal("Only detections can be written as CSV or COCO.", advice="Leave --also out.")
@@ -272,6 +311,8 @@ def _run(options: Any) -> int:
     if _reads(options.inspection) == "nothing":
         if options.pictures:
             raise Refusal(f"{options.inspection} is asked about the model alone.", advice="Leave the pictures out.")
+        paths = [None]
+    elif not options.pictures and _spared(options.inspection):
         paths = [None]
     elif not options.pictures:
         raise Refusal(f"{options.inspection} is asked about a picture.", advice="Name one, or a folder.")
@@ -290,6 +331,14 @@ def _run(options: Any) -> int:
         done = _answer(engine, request, options.out, name, kinds=kinds, label=label)
         failed += not done
     return FAILED if failed else DONE
+
+
+def _about_classes(engine: Engine, inspection: str, model: str) -> str:
+    """Return the inspection that figures mean for a model: of a classifier its own."""
+    if inspection != "figures":
+        return inspection
+    kinds = _describe(engine, model).capabilities
+    return "classification_figures" if "Classifies" in kinds and "Detects" not in kinds else inspection
 
 
 def _replay(recipe_path: Path, out: Path) -> int:
@@ -322,19 +371,42 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
 
     if request.inspection == "detect" and request.source is not None and request.source.moving:
         return _video(engine, request, out, name, label=label)
-    answer = _whole(engine, request, label)
+    answer = _whole(engine, request, label, out)
     if isinstance(answer, Failure):
         _say_failure(answer, label)
         return False
     from models.evaluation import report
-    from viewer.export import answers, generated
+    from viewer.export import answers, deidentified, embedding_map, generated
 
     try:
+        if request.inspection == "deidentify":
+            return deidentified.write(out, request, answer, name=name, label=label, say=_say, tell=_list)
+        if request.inspection in answers.LISTS:
+            answers.write_lists(out, request, answer, name=name)
+            _say(f"{label}: {answer.meta['text']}")
+            return True
+        if request.inspection == "embed":
+            answers.write_data_set(out, request, answer, name=name)
+            _say(f"{label}: {answer.meta['collected']:,} pictures, compared in {answer.meta['layer_title']}")
+            _list([*answer.meta["problems"], *answer.meta["set_notes"]])
+            return True
+        if request.inspection in ("map", "patches"):
+            embedding_map.write(out, request, answer, name=name) if request.inspection == "map" else answers.write(
+                out, request, answer, None, kinds=answers.KINDS_OF["patches"], name=name
+            )
+            _say(f"{label}: {answer.meta['text']}")
+            _list(answer.meta["notes"])
+            return True
         if _reads(request.inspection) == "folder" and answer.meta.get("kind") != generated.LATENT:
+            if request.inspection == "classification_figures":
+                answers.write_figures(out, request, answer, kinds=["json", "csv"], name=name)
+                _say(f"{label}: {answer.meta['text']}")
+                _list([*answer.meta["problems"], *answer.meta["notes"]])
+                return True
             if request.inspection == "coverage":
                 answers.write_figures(out, request, answer, kinds=["json"], name=name)
                 _say(f"{label}: {answer.meta['covered']:,} of {answer.meta['objects']:,} objects covered")
-                _list(answer.meta["told"])
+                _list(answer.meta["truth_notes"])
                 return True
             answers.write_figures(out, request, answer, kinds=["json", "csv"], name=name)
             found = f"mAP {answer.meta['map']:.4f}" if answer.meta["map"] >= 0 else "no objects, so no mAP,"
@@ -350,8 +422,8 @@ def _answer(engine: Engine, request: Request, out: Path, name: str, *, kinds: li
             kinds = ["png", "npy", "json"]
         elif request.inspection in answers.KINDS_OF:
             kinds = list(answers.KINDS_OF[request.inspection])
-        pixels = engine.pixels(request, Context()) if _reads(request.inspection) == "picture" else None
-        answers.write(out, request, answer, pixels, kinds=kinds, name=name)
+        seen = _reads(request.inspection) == "picture" and request.source is not None
+        answers.write(out, request, answer, engine.pixels(request, Context()) if seen else None, kinds=kinds, name=name)
     except Refusal as refusal:
         _say(f"{label}: {refusal} {refusal.advice}")
         return False
@@ -368,16 +440,30 @@ def _list(lines: Sequence[str]) -> None:
         _say(f"  and {len(lines) - MOST_LINES:,} more, which the JSON file lists")
 
 
-def _whole(engine: Engine, request: Request, label: str) -> Answer:
-    """Answer a request; where that takes more than one go, go on to the end, saying every tenth of it how far it is."""
+def _whole(engine: Engine, request: Request, label: str, out: Path) -> Answer:
+    """Answer a request; where that takes more than one go, go on to the end, saying every tenth of it how far it is.
+
+    An output folder that copies may not be written into ends it before the long part.
+    """
+    from models.deidentification.output import check_folder
     from models.runtime.context import Context
-    from models.types import Result
+    from models.types import Failure, Refusal, Result
 
     answer, told = engine.run(request, Context()), 0
+    said: list[str] = []
+    if isinstance(answer, Result) and request.inspection == "deidentify":
+        try:
+            check_folder(out, answer.meta)
+        except Refusal as refusal:
+            return Failure(str(refusal), refusal.advice)
     while isinstance(answer, Result) and answer.meta.get("partial"):
         engine.work_idle(1.0)
         answer = engine.run(request, Context())
         if isinstance(answer, Result):
+            for text in (answer.meta.get("where"), answer.meta.get("where_note")):
+                if text and text not in said:
+                    said.append(text)
+                    _say(f"{label}: {text}")
             done, of = answer.meta["collected"] + answer.meta.get("failed", 0), answer.meta["of"]
             if 10 * done // of > told:
                 told = 10 * done // of
@@ -390,6 +476,13 @@ def _reads(inspection: str) -> str:
     from models.engine import registry
 
     return registry.all_inspections()[inspection].reads
+
+
+def _spared(inspection: str) -> bool:
+    """Tell whether an inspection also answers without a picture."""
+    from models.engine import registry
+
+    return registry.all_inspections()[inspection].spared
 
 
 def _video(engine: Engine, request: Request, out: Path, name: str, *, label: str) -> bool:

@@ -7,7 +7,18 @@ import os
 import sys
 from statistics import median
 
-from benchmarks import activations, anchors, cancel, dataset, latent, manifold, opening, startup, ticks
+from benchmarks import (
+    activations,
+    anchors,
+    cancel,
+    dataset,
+    latent,
+    manifold,
+    opening,
+    opening_exported,
+    startup,
+    ticks,
+)
 from benchmarks.paired import Line, surroundings, table
 
 CANDIDATES = 10_000
@@ -65,6 +76,7 @@ def main() -> None:
     lines += ticks.engine_lines(given.rounds)
     lines += manifold.lines(given.rounds)
     lines += opening.lines(given.rounds)
+    lines += opening_exported.lines(given.rounds)
     lines += cancel.lines(1)
     lines += suppression_lines(given.rounds)
     lines += dataset.tick_lines(given.rounds)[:2]

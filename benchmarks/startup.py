@@ -25,20 +25,21 @@ LIMIT_S = 120
 
 # `run_path` makes main.py the main module, so that the engine is spawned just as it is without us.
 WATCHED = """
-import json, os, runpy, sys, time
-from models.runtime.memory_limits import resident_bytes
-from viewer.session.job_queue import ProcessLane
+import builtins, json, os, runpy, sys, time
 
-start = ProcessLane.start
+real = builtins.__import__
 
-def started(lane, post):
-    # Only now, so that the order in which main.py imports is kept.
-    start(lane, post)
-    from viewer import app
-    built = app.build
-    app.build = lambda *given, **named: watched(built(*given, **named))
+def importing(name, *given, **named):
+    # `viewer.app` is watched as soon as it is imported: nothing is imported before main.py does it.
+    module = real(name, *given, **named)
+    app = sys.modules.get("viewer.app")
+    if app is not None and hasattr(app, "build"):
+        builtins.__import__ = real
+        built = app.build
+        app.build = lambda *given, **named: watched(built(*given, **named))
+    return module
 
-ProcessLane.start = started
+builtins.__import__ = importing
 
 def watched(window):
     from PySide6.QtCore import QEvent, QObject, QTimer
@@ -66,6 +67,8 @@ def watched(window):
                 self.painted[name] = time.time()
             if "boxes" in self.painted:
                 count = sum(len(layer) for layer in window.canvas.layers if layer.id == "detections")
+                from models.runtime.memory_limits import resident_bytes
+
                 used = {"count": count, "bytes": resident_bytes(os.getpid())}
                 print(json.dumps(self.painted | used), flush=True)
                 window.close()

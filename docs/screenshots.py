@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
+import sys
 import tempfile
 import time
 import zipfile
@@ -36,6 +38,7 @@ class Studio:
         from viewer.session.document import Document
         from viewer.session.job_queue import Mailbox, ProcessLane
         from viewer.session.session import Session
+        from viewer.window.docks import WINDOW_PX
 
         self.out = out
         pictures = tuple(Source.file(p) for p in sorted(SAMPLES.glob("*.png")))
@@ -43,6 +46,7 @@ class Studio:
         self.session.begin(mail.post, [])
         self.application: Any = QApplication([])
         self.window: Any = build(self.application, self.session, mail, theme_name="dark")
+        self.window.resize(*WINDOW_PX)  # off screen, a screen of 800 px would limit it
         self.window.show()
         self.store = self.session.store
 
@@ -65,7 +69,7 @@ class Studio:
             partial = any(answer.meta.get("partial") for _, answer in session.results.values())
             return not (session.jobs.busy or session.reading or session.stale or partial or session.truths.reading)
 
-        self.wait(lambda: idle() and session.results.keys() & {"detect", "classify", "generated"})
+        self.wait(lambda: idle() and session.results.keys() & {"detect", "classify", "generated", "pixel_likelihood"})
 
     def take(self, name: str) -> None:
         """Save what the window shows once it has settled."""
@@ -96,6 +100,44 @@ def digits(studio: Studio) -> None:
     window.docks.show("lineage")
     studio.take("lineage")
     window.arrange()
+
+
+def training(studio: Studio) -> None:
+    """Take the pictures of what a detector pools and learns from, on the bundled samples."""
+    store, window = studio.store, studio.window
+    store.update(store.document.with_selected(-1).with_view(boxes=False))
+    shown: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("region_pooling", {"proposal": 0}),
+        ("training_sample", {"seed": 2}),
+        ("box_losses", {}),
+        ("augmentation", {"seed": 1}),
+        ("selective_search", {"left": 20}),
+    )
+    for panel, settings in shown:
+        store.update(store.document.with_value(panel, **settings))
+        window.docks.show(panel)
+        studio.take(panel.replace("_", "-"))
+        window.arrange()
+    store.update(store.document.with_view(boxes=True))
+
+
+def opened(studio: Studio, name: str) -> None:
+    """Open a model, and wait until its answers are there."""
+    studio.session.open_model(name)
+    studio.wait(lambda: studio.store.document.model == name)
+    studio.settle()
+
+
+def heat_maps(studio: Studio) -> None:
+    """Take the pictures of detectors without anchors, and of key points from heat maps."""
+    store, window = studio.store, studio.window
+    store.update(store.document.with_selected(-1))
+    for model, panel in (("digits-centernet", "peaks"), ("digits-yolo", "prototypes")):
+        opened(studio, model)
+        store.update(store.document.with_selected(studio.largest()))
+        window.docks.show(panel)
+        studio.take(panel)
+        window.arrange()
 
 
 def two_models(studio: Studio) -> None:
@@ -226,16 +268,45 @@ def latent(studio: Studio) -> None:
     studio.take("units")
 
 
+def likelihood(studio: Studio) -> None:
+    """Take the picture of likelihoods pixel by pixel, on a bundled digit."""
+    store, session, window = studio.store, studio.session, studio.window
+    window.arrange()
+    session.open_model("digits-pixelcnn")
+    studio.wait(lambda: store.document.model == "digits-pixelcnn")
+    session.open_paths([DIGITS / f"{number}.png" for number in (5, 2, 0, 3, 4)])
+    studio.settle()
+    window.docks.show("pixel_film")
+    store.update(store.document.with_value("pixel_film", seed=8))
+    studio.settle()
+    window.panels["pixel_film"].step(-380)
+    studio.take("likelihood")
+
+
+def korean(out: Path) -> None:
+    """Take the picture of the window in Korean, in a process of its own, as texts are chosen at the start."""
+    command = [sys.executable, str(ROOT / "main.py"), "--sample", "--language", "ko"]
+    subprocess.run([*command, "--theme", "light", "--screenshot", str(out / "korean.png")], check=True)
+
+
 def main() -> None:
     """Take every picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--only", choices=("training", "heat-maps"), help="only these pictures")
     parser.add_argument("--data", type=Path, help="folder with bccd.zip; without it the cells are left out")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     os.environ["VITRINE_HOME"] = tempfile.mkdtemp()
     studio = Studio(options.out)
+    if options.only:
+        {"training": training, "heat-maps": heat_maps}[options.only](studio)
+        studio.window.close()
+        return
     digits(studio)
+    training(studio)
+    heat_maps(studio)
+    opened(studio, "digits-faster-rcnn")
     two_models(studio)
     if options.data:
         with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(options.data / "bccd.zip") as archive:
@@ -244,7 +315,9 @@ def main() -> None:
     photos(studio)
     own(studio)
     latent(studio)
+    likelihood(studio)
     studio.window.close()
+    korean(options.out)
 
 
 if __name__ == "__main__":

@@ -30,12 +30,14 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 from models.cards.card import Card
 from models.detection.evidence import Evidence
 from models.params import Value
-from models.types import Anchors, Candidates, Float, Int, Pixels, Translation
+from models.types import Anchors, Candidates, Float, Growth, Int, Pixels, Translation
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from models.detection.panoptic import Fusion
+    from models.detection.peaks import HeatMaps
+    from models.detection.prototypes import Prototypes
     from models.latent.space import Space
     from models.subject import Rect, Subject
 
@@ -207,6 +209,47 @@ class Encodes(Protocol):
 
 
 @runtime_checkable
+class EstimatesLikelihood(Protocol):
+    """Gives each value of a picture a distribution, given the values before it in an order.
+
+    `shape` (C, H, W) is that of its pictures, `levels` the number K of values, and `ranks` (C, H, W) their order.
+    """
+
+    shape: tuple[int, int, int]
+    levels: int
+    ranks: Int
+    order_title: str
+
+    def pixel_logits(self, values: Tensor) -> Tensor:
+        """Return the logits (N, K, C, H, W) of each value's levels, for values (N, C, H, W) from 0 to K - 1."""
+        ...
+
+    def values(self, pixels: Pixels) -> tuple[Int, str]:
+        """Return an image (H, W, 3) uint8 RGB as values (C, H, W); also describe in words how it was changed."""
+        ...
+
+
+@runtime_checkable
+class FindsCodes(Protocol):
+    """Encodes an image to a latent code, with or without a variance."""
+
+    def encode(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Return code and log variance (N, D), which is very low for a point, for images (N, C, H, W) in 0..1."""
+        ...
+
+
+@runtime_checkable
+class JudgesCodes(Protocol):
+    """Has a critic that tells codes of images from samples of a prior (adversarial autoencoder)."""
+
+    prior: str
+
+    def judge(self, codes: Tensor) -> Tensor:
+        """Return its scores (N,) before the sigmoid for codes (N, D), above 0 for codes taken for the prior's."""
+        ...
+
+
+@runtime_checkable
 class Scores(Protocol):
     """Has a discriminator, which distinguishes real images from generated ones."""
 
@@ -216,8 +259,21 @@ class Scores(Protocol):
 
 
 @runtime_checkable
+class Grows(Protocol):
+    """Generates pictures at levels, each of twice the `sides` of the one before, which fade into one another."""
+
+    sides: tuple[int, ...]
+
+    def grown(self, codes: Float, position: float) -> Growth:
+        """Return the stage of growth at a position for one code (1, D): whole numbers are levels, from 0."""
+        ...
+
+
+@runtime_checkable
 class Translates(Protocol):
-    """Turns a picture into a picture."""
+    """Turns a picture into a picture; `code` says how its outputs stand for one."""
+
+    code: Any
 
     def translated(self, pixels: Pixels, stages: Stages, *, tile: int, overlap: int) -> Translation:
         """Return the picture made of an image, above `tile` px a side in tiles that see `overlap` px around them."""
@@ -230,11 +286,29 @@ class FindsLandmarks(Protocol):
 
     @property
     def landmark_names(self) -> tuple[str, ...]:
-        """The names of the P points, in order."""
+        """The names of the P points, in order; empty where every picture has others."""
         ...
 
     def landmarks(self, pixels: Pixels, stages: Stages) -> tuple[Float, Float | None]:
         """Return points (P, 3), x and y in pixels of the image and score, and their heat maps (P, h, w) if any."""
+        ...
+
+
+@runtime_checkable
+class DetectsPeaks(Protocol):
+    """Finds objects as peaks of heat maps."""
+
+    def heat_maps(self, pixels: Pixels, stages: Stages) -> HeatMaps:
+        """Return the heat maps of an image with what an object at each cell would have."""
+        ...
+
+
+@runtime_checkable
+class CombinesPrototypes(Protocol):
+    """Makes the mask of each detection as a weighted sum of prototypes that all of them share."""
+
+    def prototypes(self, pixels: Pixels, boxes: Float, stages: Stages) -> Prototypes:
+        """Return the prototypes of an image and the coefficients of boxes (K, 4), given in network pixels."""
         ...
 
 
@@ -274,12 +348,24 @@ CAPABILITIES: dict[str, type] = {
     "Explains": Explains,
     "Generates": Generates,
     "Encodes": Encodes,
+    "EstimatesLikelihood": EstimatesLikelihood,
+    "FindsCodes": FindsCodes,
+    "JudgesCodes": JudgesCodes,
     "Scores": Scores,
+    "Grows": Grows,
     "Translates": Translates,
     "FindsLandmarks": FindsLandmarks,
+    "DetectsPeaks": DetectsPeaks,
+    "CombinesPrototypes": CombinesPrototypes,
     "EstimatesDepth": EstimatesDepth,
     "Interpreted": Interpreted,
 }
+
+
+def provides(model: Any, name: str) -> bool:
+    """Return whether a model has the capability called `name`."""
+    return isinstance(model, CAPABILITIES[name])
+
 
 # What the interface says about a model without a capability, after the model's name.
 LACKS = {
@@ -295,9 +381,15 @@ LACKS = {
     "Explains": "does not explain its scores",
     "Generates": "makes no pictures",
     "Encodes": "has no encoder",
+    "EstimatesLikelihood": "gives no likelihood pixel by pixel",
+    "FindsCodes": "has no encoder",
+    "JudgesCodes": "has no critic of codes",
     "Scores": "has no discriminator",
+    "Grows": "does not grow level by level",
     "Translates": "makes no picture of a picture",
     "FindsLandmarks": "finds no landmarks",
+    "DetectsPeaks": "has no heat maps of objects",
+    "CombinesPrototypes": "makes no masks of prototypes",
     "EstimatesDepth": "gives no depth",
     "Interpreted": "is of a known family, so its outputs need no interpretation",
 }

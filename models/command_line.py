@@ -45,6 +45,14 @@ def add_further(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_cluster(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that name a cluster; `models.runtime.cluster_address.use` takes them."""
+    parser.add_argument(
+        "--cluster", metavar="ADDRESS", help="a Ray cluster goes over a data set, such as ray://HOST:10001"
+    )
+    parser.add_argument("--allow-on-cluster", action="store_true", help="your own code may run there, for this run")
+
+
 def named(model: str, further: Mapping[str, str], *, allow: bool = False, say: Callable[[str], object] = str) -> str:
     """Return the full name of a model, "" if none is named; `further` are its weights, device and precision.
 
@@ -68,12 +76,17 @@ def named(model: str, further: Mapping[str, str], *, allow: bool = False, say: C
     return cards.canonical(model_name.join(base, {**assumed, **given}))
 
 
+NAMED_AS = {"classification_figures": "figures"}
+
+
 def export_name(request: Request, taken: set[str]) -> str:
     """Return a name for a request's output files and add it to `taken`: `a.detect`, else `a.png.detect`, and so on."""
+    kind = NAMED_AS.get(request.inspection, request.inspection)
     longer = request.source.name if request.source else Path(request.model).name
+    stem = request.stem.removesuffix(request.inspection) + kind
     numbered = (f"{longer}-{number}" for number in count(2))
-    further = (f"{begin}.{request.inspection}" for begin in chain((longer,), numbered))
-    name = next(begin for begin in chain((request.stem,), further) if begin.lower() not in taken)
+    further = (f"{begin}.{kind}" for begin in chain((longer,), numbered))
+    name = next(begin for begin in chain((stem,), further) if begin.lower() not in taken)
     taken.add(name.lower())
     return name
 

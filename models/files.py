@@ -16,9 +16,12 @@ from typing import ClassVar
 from models.types import Refusal
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
-WEIGHTS_SUFFIXES = frozenset({".safetensors", ".pt", ".pth", ".ckpt", ".th", ".tar", ".bin"})
+WEIGHTS_SUFFIXES = frozenset(
+    {".safetensors", ".pt", ".pth", ".ckpt", ".th", ".tar", ".bin", ".torchscript", ".jit", ".ptl"}
+)
 PROGRAM_SUFFIXES = frozenset({".pt2", ".onnx"})
-MODEL_SUFFIXES = WEIGHTS_SUFFIXES | PROGRAM_SUFFIXES | {".py"}
+CODE_SUFFIXES = frozenset({".py", ".ipynb"})
+MODEL_SUFFIXES = WEIGHTS_SUFFIXES | PROGRAM_SUFFIXES | CODE_SUFFIXES
 
 _HEAD_BYTES = 512
 _MAGIC = (
@@ -188,9 +191,9 @@ def is_script(path: Path) -> bool:
 def code_of(name: str) -> tuple[Path, str] | None:
     """Return the file and the function named by `path/file.py:build`; the function is "" without the colon."""
     path, colon, function = name.rpartition(":")
-    if colon and path.lower().endswith(".py") and function.isidentifier():
+    if colon and path.lower().endswith(tuple(CODE_SUFFIXES)) and function.isidentifier():
         return Path(path).absolute(), function
-    return (Path(name).absolute(), "") if name.lower().endswith(".py") else None
+    return (Path(name).absolute(), "") if name.lower().endswith(tuple(CODE_SUFFIXES)) else None
 
 
 def sha256(path: str | Path) -> str:

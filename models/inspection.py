@@ -39,7 +39,8 @@ class Inspection:
     """One kind of question. `needs` names capabilities; `answer(model, pixels, params, stages)` returns a Result.
 
     `reads` says what `answer` gets as its second argument: for "picture" the pixels, for "nothing" None, for "folder"
-    the Source of the request, such as the ground truth of a data set, whose pictures it reads itself. For a model that
+    the Source of the request, such as the ground truth of a data set, whose pictures it reads itself. `spared` says
+    that it also answers without a picture, and then gets None. For a model that
     it applies to, `own` returns default values that are not in the adapter's `defaults`, and `lacks` returns by
     parameter why it has no effect, or under "" why the whole inspection does not apply. Attribution methods have a
     `group` and a source to `cite`.
@@ -52,6 +53,7 @@ class Inspection:
     params: type
     answer: Callable[[Any, Any, Any, Any], Result]
     reads: Literal["picture", "folder", "nothing"] = "picture"
+    spared: bool = False
     own: Callable[[Any], Mapping[str, Value]] = lambda model: {}
     lacks: Callable[[Any], Mapping[str, str]] = lambda model: {}
     group: str = ""
@@ -60,9 +62,9 @@ class Inspection:
     def offer(self, model: Any) -> Offer:
         """Return whether this applies to an opened model, with its parameters in the model's ranges and defaults."""
         lacking = [need for need in self.needs if not isinstance(model, CAPABILITIES[need])]
-        told = [model.stages[need].format(name=model.card.name) for need in lacking if need in model.stages]
+        reasons = [model.stages[need].format(name=model.card.name) for need in lacking if need in model.stages]
         reason = f"{model.card.name} {lacks(lacking)}." if lacking else ""
-        reason = told[0] if told else reason
+        reason = reasons[0] if reasons else reason
         defaults: Mapping[str, Value] = getattr(model, "defaults", {})
         own = defaults if reason else {**defaults, **self.own(model)}
         declared, greyed = [], {} if reason else dict(self.lacks(model))

@@ -28,8 +28,8 @@ def title(name: str) -> str:
     """Return a readable title: the last parts of its path and of that of its weights, and the assumptions."""
     base, assumed = split(name)
     weights = assumed.pop("weights", "")
-    told = ", ".join(f"{key} {value}" for key, value in assumed.items())
-    parts = (base.rpartition("/")[2], weights.rpartition("/")[2], told)
+    assumptions = ", ".join(f"{key} {value}" for key, value in assumed.items())
+    parts = (base.rpartition("/")[2], weights.rpartition("/")[2], assumptions)
     return " · ".join(part for part in parts if part)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -137,14 +136,16 @@ def parse(declared: tuple[Parameter, ...], given: Mapping[str, Any]) -> dict[str
     checked = {}
     for name, value in given.items():
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, known, 1)
             hint = f" Did you mean {near[0]}?" if near else ""
             raise Refusal(f"There is no parameter {name!r}.{hint}", advice=f"Valid names: {', '.join(known)}.")
         checked[name] = known[name].check(value)
     return checked
 
 
-def without_say(declared: Sequence[Parameter], values: Mapping[str, object]) -> dict[str, str]:
+def ineffective(declared: Sequence[Parameter], values: Mapping[str, object]) -> dict[str, str]:
     """Return the parameters that have no effect at these values of the others, each with the reason."""
     known = {p.name: p for p in declared}
     reasons = {}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -18,6 +20,7 @@ from models.requests import Request
 from models.types import Refusal, Result, Source
 
 FORMAT = 1
+MOST_LISTED = 200_000  # files of a folder that tell whether it is still the same
 MOST_BYTES = 1 << 24
 PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 
@@ -38,7 +41,7 @@ def write(path: Path, request: Request, result: Result) -> None:
 def text(path: Path, request: Request, result: Result) -> str:
     """Return the recipe of a result as written to `path`: inspection, model, picture, parameters, SHA-256s, versions.
 
-    A folder, such as one of ground truth, has no SHA-256.
+    A folder, such as one of ground truth, has that of the names and sizes of its files.
 
     Raises Refusal if the picture has changed since, because the numbers would not be those of the file.
     """
@@ -66,11 +69,13 @@ def read(path: Path) -> Recipe:
         inspection, model = str(body["inspection"]), body["model"]
         parameters = dict(body["parameters"])
         if not all(isinstance(value, bool | int | float | str) for value in parameters.values()):
-            raise TypeError("a parameter is no plain value")
+            raise TypeError("a parameter is not a plain value")
         picture = body["picture"]
         wanted = str(model["name"]), str(model["sha256"])
         file, digest = (str(picture["file"]), str(picture["sha256"])) if picture else ("", "")
+        listed = str(picture.get("files", "")) if picture else ""
         frame = int(picture.get("frame", -1)) if picture else -1
+        endless = bool(picture) and not digest and "frame" in picture
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise Refusal(f"{path.name} is not a recipe.", advice="Give a .recipe.json that Vitrine wrote.") from error
     if number != FORMAT:
@@ -81,11 +86,13 @@ def read(path: Path) -> Recipe:
     if Path(name).suffix:
         name = str(next(iter(_places(name, path.parent)), name))
     name = model_name.join(name, assumed)
-    if file and not digest:
+    if endless:
         raise Refusal(
             f"{path.name} was made on {file}, which shows other pictures now.", advice="It cannot be replayed."
         )
-    source = dataclasses.replace(Source.file(_picture(file, digest, path)), frame=frame) if file else None
+    if inspection == "neighbours" and not file:  # what nearest real pictures were called before
+        inspection = "real_neighbours"
+    source = dataclasses.replace(Source.file(_picture(file, digest or listed, path)), frame=frame) if file else None
     return Recipe(Request.make(inspection, name, source, parameters), wanted[1])
 
 
@@ -96,11 +103,31 @@ def _written(source: Source, folder: Path) -> dict[str, Any]:
     if Source.file(source.path).stamp != source.stamp:
         raise Refusal(f"{source.name} has changed since it was looked at.", advice="Open it again.")
     frame = {"frame": source.frame} if source.frame >= 0 else {}
-    return {
-        "file": _relative(source.path, folder),
-        **frame,
-        "sha256": "" if Path(source.path).is_dir() else sha256(source.path),
-    }
+    file = _relative(source.path, folder)
+    if Path(source.path).is_dir():
+        return {"file": file, "sha256": "", "files": _names_and_sizes(Path(source.path))}
+    return {"file": file, **frame, "sha256": sha256(source.path)}
+
+
+def _names_and_sizes(folder: Path) -> str:
+    """Return the SHA-256 of the names and sizes of the first files in a folder and below, hidden ones left out.
+
+    There are at most `MOST_LISTED` of them, in the order of their names. One that cannot be asked counts as empty.
+    """
+    digest, listed = hashlib.sha256(), 0
+    for inside, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(name for name in names if not name.startswith(".")):
+            place = Path(inside, name)
+            size = 0
+            with contextlib.suppress(OSError):
+                size = place.stat().st_size if place.is_file() else 0
+            told = f"{place.relative_to(folder).as_posix()}\0{size}\0"
+            digest.update(told.encode("utf-8", "surrogateescape"))
+            listed += 1
+            if listed >= MOST_LISTED:  # a recipe of somebody else's may name the root of all
+                return digest.hexdigest()
+    return digest.hexdigest()
 
 
 def versions() -> dict[str, str]:
@@ -139,7 +166,7 @@ def _picture(file: str, digest: str, recipe: Path) -> Path:
         raise Refusal(f"The picture {file[:200]} is gone.", advice=f"Put it beside {recipe.name}.")
     for place in places:
         if place.is_dir():
-            if not digest:
+            if not digest or _names_and_sizes(place) == digest:
                 return place
         elif sha256(check(place)) == digest:
             return place

@@ -17,6 +17,7 @@ from models.pictures.media import is_endless, is_live, title
 Float = NDArray[np.float32]
 Int = NDArray[np.int64]
 Bool = NDArray[np.bool_]
+Real = NDArray[np.floating]
 Pixels = NDArray[np.uint8]
 
 
@@ -142,6 +143,26 @@ class Candidates:
     def nbytes(self) -> int:
         """The size of all columns in bytes."""
         return sum(getattr(self, name).nbytes for name in self.__dataclass_fields__)
+
+
+@dataclass(frozen=True, eq=False)
+class Growth:
+    """A growing generator and its critic at one stage: a `level` whose own branch has the weight `alpha`.
+
+    Pictures (S, S, C) float32 from 0 to 1: the mixture `picture`, the level `before`, enlarged, the level's `own`;
+    `halved` (S/2, S/2, C) is what the critic's branch of the level before gets. Scores are before the sigmoid: of the
+    mixture as it is judged at this stage, and by the critic's two branches alone.
+    """
+
+    level: int
+    alpha: float
+    picture: Float
+    before: Float
+    own: Float
+    halved: Float
+    score: float
+    score_before: float
+    score_own: float
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
+import gc
 import sys
 import threading
 import traceback
@@ -15,14 +17,18 @@ from models import model_name, output_files
 from models.cards import card
 from models.cards.model_folder import is_model
 from models.pictures import images
+from models.runtime.module_paths import environment
 from models.types import Failure, Refusal, Source
 from models.zoo.fetch import missing
 from viewer.saving.session_file import is_session
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.job_queue import Lane, Mailbox, ProcessLane
+from viewer.session.preferences import SCALE_VARIABLE, scale_factor
 from viewer.session.session import Session
+from viewer.translation import tr
 
+KEPT_OPTIONS = ("--unconfined", "--debug")  # of the command line, when the program starts again
 TICK_MS = 200
 IDLE_LIMIT_MS = 120_000
 CHECKED_MOST = 32  # named pictures whose headers are read before the window opens
@@ -44,7 +50,7 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     session = Session(lane, document)
     # Shiboken iterates over sys.modules once, when the first Qt module is imported, and aborts if another thread
     # imports something meanwhile. So threads get work only later, with the modules most pictures need loaded.
-    from PySide6.QtCore import qInstallMessageHandler
+    from PySide6.QtCore import QTimer, qInstallMessageHandler
 
     images.prepare()
     session.begin(mail.post, FIRST, started=True)
@@ -55,7 +61,11 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     from viewer.window.docks import WINDOW_PX
 
     existing = QApplication.instance()
-    application = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
+    if isinstance(existing, QApplication):
+        application = existing
+    else:
+        with environment({SCALE_VARIABLE: scale_factor()}):
+            application = QApplication(sys.argv[:1])
     window = build(application, session, mail, theme_name=options.theme, geometry=not options.screenshot)
     qInstallMessageHandler(lambda kind, context, text: session.jobs.later(lambda: window.messages.note(text)))
     for failure in failures:
@@ -63,22 +73,35 @@ def open_window(options: Any, *, say: Say, lane: Lane, mail: Mailbox) -> int:
     if fetched:
         window.zoo.open_model(fetched)
     window.sessions.take(options.pictures)
+    if options.restored:
+        _restore(window, options.restored)
     if not options.screenshot:
         window.autosave = Autosave(window.context, window.sessions, window.notices)
     else:
         window.resize(*WINDOW_PX)  # the screen, which limits it elsewhere, is 800 px wide where there is none
         _screenshot_when_idle(application, window, options.screenshot)
     window.show()
+    QTimer.singleShot(0, _collect_from_now_on)
     if document.beside:
         window.docks.show("beside")
+    if not options.screenshot:
+        QTimer.singleShot(0, window, window.help.begin_tour_once)
     application.exec()
     qInstallMessageHandler(None)
     session.stop()
     for message in window.toasts.messages:
         if message.severity == "error":
             say(message.text)
+    if window.restart is not None:
+        _start_again(window.restart)
     shot = options.screenshot
     return 1 if shot and (any(m.severity == "error" for m in window.toasts.messages) or not shot.exists()) else 0
+
+
+def _collect_from_now_on() -> None:
+    """Collect garbage again, without ever looking through what the start has imported and built."""
+    gc.freeze()
+    gc.enable()
 
 
 def build(
@@ -87,7 +110,7 @@ def build(
     """Return the window of a session that has begun; its mail is delivered on this thread from now on."""
     from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
-    from viewer import theme
+    from viewer import theme, translation
     from viewer.menus import menus
     from viewer.session.preferences import Settings
     from viewer.window.main_window import Window
@@ -98,6 +121,7 @@ def build(
         settings.geometry, settings.layouts = "", {}
     application.setApplicationName("Vitrine")
     application.setDesktopFileName("vitrine")
+    _translate_qt(application, translation.language())
     chosen: Any = theme_name or settings.theme
     theme.apply(application, chosen)
     window = Window(session, settings)
@@ -105,12 +129,12 @@ def build(
     window.setWindowIcon(theme.icon("boxes"))
     pictures = PanelPictures(session)
 
-    def lend(panel: Any) -> None:
-        panel.pixels_wanted.connect(lambda source: pictures.lend(source, panel.show_pixels))
+    def provide(panel: Any) -> None:
+        panel.pixels_wanted.connect(lambda source: pictures.provide(source, panel.show_pixels))
 
-    window.panels.furnish.append(lend)
+    window.panels.on_built.append(provide)
     for panel in window.panels.built:
-        lend(panel)
+        provide(panel)
     session.wants = window.panels.wants()
     for note in settings.notes:
         window.tell(note, severity="warning")
@@ -129,7 +153,7 @@ def build(
         session.tick()
         lane = session.jobs.lane
         if isinstance(lane, ProcessLane) and (said := lane.said()):
-            window.messages.note("The engine printed", said)
+            window.messages.note(tr("The engine printed"), said)
 
     postman.called.connect(deliver, Qt.ConnectionType.QueuedConnection)
     mail.wake = postman.called.emit
@@ -141,6 +165,39 @@ def build(
     postman.called.emit()
     session.replan()
     return window
+
+
+def _restore(window: Any, path: Path) -> None:
+    """Show what was open before the program started again, and delete the file that kept it."""
+    from viewer.saving import session_file
+
+    try:
+        window.sessions.restore(session_file.read(path))
+    except Refusal as refusal:
+        window.tell(f"{refusal} {refusal.advice}", severity="error")
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+def _start_again(path: Path) -> None:
+    """Start the program anew with what was open."""
+    from PySide6.QtCore import QProcess
+
+    kept = [option for option in sys.argv[1:] if option in KEPT_OPTIONS]
+    program = str(Path(__file__).resolve().parents[1] / "main.py")
+    QProcess.startDetached(sys.executable, [program, "--restored", str(path), *kept])
+
+
+def _translate_qt(application: Any, code: str) -> None:
+    """Let Qt's own texts, such as the buttons of its dialogs, and its numbers and dates be in a language."""
+    from PySide6.QtCore import QLibraryInfo, QLocale, QTranslator
+
+    if code in ("en", "pseudo"):
+        return
+    QLocale.setDefault(QLocale(code))
+    texts = QTranslator(application)
+    if texts.load(f"qtbase_{code}", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
+        application.installTranslator(texts)
 
 
 def _document(options: Any) -> tuple[Document, list[Failure]]:
@@ -182,7 +239,11 @@ def _catch(window: Any) -> None:
             return
         sys.__excepthook__(kind, error, trace)
         details = "".join(traceback.format_exception(kind, error, trace))
-        text = f"Something went wrong in the window: {kind.__name__}: {error}. Your settings are kept."
+        text = tr(
+            "Something went wrong in the window: {name}: {error}. Your settings are kept.",
+            name=kind.__name__,
+            error=error,
+        )
         window.tell(text, details=details, severity="error")
 
     def caught_elsewhere(given: threading.ExceptHookArgs) -> None:
@@ -216,7 +277,7 @@ def _screenshot_when_idle(application: Any, window: Any, path: Path) -> None:
             return
         watch.stop()
         if waited[1] >= IDLE_LIMIT_MS:
-            window.tell("The answer took too long for a screenshot.", severity="error")
+            window.tell(tr("The answer took too long for a screenshot."), severity="error")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, png(window.grab().toImage()))

@@ -11,14 +11,18 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QByteArray, QObject, QRectF, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPalette, QPen, QPixmap
+from PySide6.QtGui import QColor, QFontDatabase, QGuiApplication, QIcon, QPainter, QPalette, QPen, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
+
+from viewer import translation
 
 Scheme = Literal["system", "dark", "light"]
 
 GRID_PX = 8
 TEXT_PX = 13
+# Fonts of languages whose signs a system's own font may lack: macOS, Windows, Linux.
+FAMILIES = {"ko": ("Apple SD Gothic Neo", "Malgun Gothic", "Noto Sans CJK KR", "Noto Sans KR", "NanumGothic")}
 THUMBNAIL_PX = 64  # of pictures in the film strip
 SMALL_PX = 11
 SWATCH_PX = 12
@@ -83,14 +87,14 @@ class _State(QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self.wish: Scheme = "system"
+        self.chosen: Scheme = "system"
         self.dark: bool | None = None
 
     @Slot()
     def follow(self) -> None:
         """Take over the system's scheme when it changes, if that is what the user wants."""
         app = QApplication.instance()
-        if self.wish == "system" and isinstance(app, QApplication) and self.dark is not _system_is_dark():
+        if self.chosen == "system" and isinstance(app, QApplication) and self.dark is not _system_is_dark():
             apply(app)
 
 
@@ -102,7 +106,7 @@ def _state() -> _State:
 def apply(app: QApplication, scheme: Scheme = "system") -> None:
     """Dress the program in one scheme; `system` also follows it from then on."""
     state, hints = _state(), QGuiApplication.styleHints()
-    state.wish = scheme
+    state.chosen = scheme
 
     match scheme:
         case "system":
@@ -117,6 +121,9 @@ def apply(app: QApplication, scheme: Scheme = "system") -> None:
 
     font = app.font()
     font.setPixelSize(TEXT_PX)
+    if written := FAMILIES.get(translation.language()):
+        # The system's own choice for the signs that its font lacks may be a Chinese or a serif one.
+        font.setFamilies([*font.families(), *(family for family in written if QFontDatabase.hasFamily(family))])
     app.setStyle("Fusion")
     app.setFont(font)
     app.setPalette(_palette(colours()))
@@ -155,9 +162,9 @@ def icon(name: str) -> QIcon:
     for size in ICON_SIZES_PX:
         # Drawn once and dyed: drawing each of hundreds of pixmaps anew is felt when the program starts.
         shape = _pixmap(renderer, now.text, size=size)
-        dim = _dyed(shape, faint)
+        dim = _tinted(shape, faint)
         result.addPixmap(shape, QIcon.Mode.Normal, QIcon.State.Off)
-        result.addPixmap(_dyed(shape, now.accent), QIcon.Mode.Normal, QIcon.State.On)
+        result.addPixmap(_tinted(shape, now.accent), QIcon.Mode.Normal, QIcon.State.On)
         result.addPixmap(dim, QIcon.Mode.Disabled, QIcon.State.Off)
         result.addPixmap(dim, QIcon.Mode.Disabled, QIcon.State.On)
 
@@ -305,7 +312,7 @@ def _pixmap(renderer: QSvgRenderer, colour: QColor, *, size: int) -> QPixmap:
     return pixmap
 
 
-def _dyed(shape: QPixmap, colour: QColor) -> QPixmap:
+def _tinted(shape: QPixmap, colour: QColor) -> QPixmap:
     dyed = QPixmap(shape)
     painter = QPainter(dyed)
     painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
@@ -362,6 +369,7 @@ def _style_sheet(now: Colours) -> str:
         QStatusBar::item {{ border: none; }}
         QToolBar {{ border: none; padding: {GRID_PX // 2}px; spacing: {GRID_PX // 2}px; }}
         QLabel#drop-hint {{ background: {panel}; border: 2px solid {accent}; border-radius: {GRID_PX}px; }}
+        QFrame#foot {{ background: {panel}; border: none; border-top: 1px solid {border}; }}
         QFrame#card {{ background: {panel}; border: 1px solid {border}; border-radius: {GRID_PX // 2}px; }}
         *[small="true"] {{ font-size: {SMALL_PX}px; color: {muted}; }}
     """

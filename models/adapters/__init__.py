@@ -3,6 +3,6 @@
 Adapters never import each other. `models.engine.registry` finds them by their `ADAPTER`; `models.capabilities` shows a
 minimal one.
 
-May import models.adapters.base, models.bundled, models.cards, models.detection, models.families, models.interpretation,
-models.latent, models.loading, models.runtime and the vocabulary.
+May import models.adapters.base, models.bundled, models.cards, models.detection, models.families, models.hugging_face,
+models.interpretation, models.latent, models.likelihood, models.loading, models.runtime and the vocabulary.
 """

@@ -25,7 +25,7 @@ class AnyDepthAdapter(Interpreted, Seen):
     head: Head = Head(VALUES)
     stages: Mapping[str, str] = {
         "Detects": "{name} gives one number for each pixel: it finds no boxes.",
-        "Classifies": "{name} gives one number for each pixel: it tells no classes.",
+        "Classifies": "{name} gives one number for each pixel: it gives no classes.",
     }
 
     @classmethod

@@ -22,7 +22,7 @@ class AnyFeaturesAdapter(Interpreted, Seen):
     first = False
     stages: ClassVar[Mapping[str, str]] = {
         "Detects": "{name} gives features: it finds no boxes.",
-        "Classifies": "{name} gives features: it tells no classes.",
+        "Classifies": "{name} gives features: it gives no classes.",
     }
 
     @classmethod

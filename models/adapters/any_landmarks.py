@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from models.adapters.base.interpreted import Interpreted
 from models.adapters.base.scored import Seen
 from models.interpretation.finds import placed
-from models.interpretation.point_codes import PointCode
+from models.interpretation.point_codes import HEAT_MAPS, PointCode
 from models.loading.heads import VALUES, Head
 from models.runtime.forward_passes import through
 from models.types import Float, Pixels
@@ -25,7 +25,7 @@ class AnyLandmarksAdapter(Interpreted, Seen):
     head: Head = Head(VALUES)
     stages: Mapping[str, str] = {
         "Detects": "{name} finds points of the whole picture: it finds no boxes.",
-        "Classifies": "{name} finds points of the picture: it tells no classes.",
+        "Classifies": "{name} finds points of the picture: it gives no classes.",
     }
 
     @classmethod
@@ -38,6 +38,11 @@ class AnyLandmarksAdapter(Interpreted, Seen):
     def landmark_names(self) -> tuple[str, ...]:
         """The names of the P points, in order."""
         return self.card.classes
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether points are peaks of heat maps, rather than numbers that the network returns."""
+        return self._code.form == HEAT_MAPS
 
     def landmarks(self, pixels: Pixels, stages: Any) -> tuple[Float, Float | None]:
         """Return the points (P, 3), x and y in pixels of the image and score, and their heat maps (P, h, w) if any."""

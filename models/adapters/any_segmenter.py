@@ -22,7 +22,7 @@ class AnySegmenterAdapter(Interpreted, ClassMaps):
     serves: ClassVar[str] = "segments"
     stages: Mapping[str, str] = {
         "Detects": NO_BOXES,
-        "Classifies": "{name} tells the class of each pixel, not of a picture as a whole.",
+        "Classifies": "{name} gives the class of each pixel, not of a picture as a whole.",
     }
 
     @classmethod

@@ -44,7 +44,7 @@ class ClassifierAdapter(Scored):
         """
         made = cls(net, card)
         count = len(card.classes)
-        found = heads.told(card.about, count) or heads.usual(count)
+        found = heads.stated(card.about, count) or heads.usual(count)
         offered = heads.offered(
             found.kind, found.count, found.evidence, known=heads.KEY in card.about or found.kind == heads.LOGITS
         )

@@ -23,7 +23,7 @@ class FeaturesAdapter:
 
     stages: Mapping[str, str] = {
         "Detects": NOTE + "it finds no boxes.",
-        "Classifies": NOTE + "it tells no classes.",
+        "Classifies": NOTE + "it gives no classes.",
     }
 
     def __init__(self, net: nn.Module, card: Card) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from models.bundled.progressive import ProgressiveGAN
 from models.latent.generative_model import LatentModel
 from models.loading.layer_chain import Chain
 from models.loading.plain_layouts import PlainGAN
@@ -16,7 +17,8 @@ class GANAdapter(LatentModel):
     @staticmethod
     def match(net: nn.Module) -> bool:
         """Return whether this adapter fits the network."""
-        return all(isinstance(getattr(net, part, None), nn.Module) for part in ("generator", "discriminator"))
+        parts = [getattr(net, part, None) for part in ("generator", "discriminator")]
+        return all(isinstance(part, nn.Module) for part in parts) and not isinstance(net, ProgressiveGAN)
 
     @classmethod
     def tiny(cls) -> nn.Module:

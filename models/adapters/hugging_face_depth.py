@@ -26,7 +26,7 @@ class HuggingFaceDepth:
 
     stages: ClassVar[Mapping[str, str]] = {
         "Detects": "{name} measures depth: it finds no boxes.",
-        "Classifies": "{name} measures depth: it tells no classes.",
+        "Classifies": "{name} measures depth: it gives no classes.",
     }
     head = Head(VALUES)
     behaviour: Behaviour = INNOCENT

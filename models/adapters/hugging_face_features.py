@@ -28,7 +28,7 @@ class HuggingFaceFeatures(Seen):
 
     stages: ClassVar[Mapping[str, str]] = {
         "Detects": NOTE + "it finds no boxes.",
-        "Classifies": NOTE + "it tells no classes.",
+        "Classifies": NOTE + "it gives no classes.",
     }
     head = Head(VALUES)
     first = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torchvision.models.detection import KeypointRCNN
@@ -17,6 +18,7 @@ from torchvision.ops import MultiScaleRoIAlign
 from models.adapters.base.detector import front
 from models.adapters.base.two_stage import TwoStage
 from models.detection.skeleton import COCO_POINTS
+from models.subject import Rect
 from models.types import Float, Pixels
 
 
@@ -66,6 +68,18 @@ class KeypointRcnnAdapter(TwoStage):
         points, scores = keypointrcnn_inference(maps, regions)
         points = resize_keypoints(points[0], list(seen.size), list(seen.original))
         return points.cpu().numpy(), scores[0].cpu().numpy(), maps.cpu().numpy()
+
+    def maps_in(self, pixels: Pixels, box: Rect, stages: Any) -> tuple[Float, tuple[float, float]]:
+        """Return the heat maps (P, h, w) of the figure in a box of the picture, and the box's width and height in px.
+
+        The latter are pixels of the network's input.
+        """
+        seen = front(self.net, pixels, stages)
+        (tall, wide), (height, width) = seen.size, seen.original
+        x0, y0, x1, y1 = box
+        scaled = np.array([[x0 * wide / width, y0 * tall / height, x1 * wide / width, y1 * tall / height]], np.float32)
+        maps = stages.run("key points of a box", lambda: self.key_points(pixels, scaled, stages)[2], box)[0]
+        return maps, (float(scaled[0, 2] - scaled[0, 0]), float(scaled[0, 3] - scaled[0, 1]))
 
 
 ADAPTER = KeypointRcnnAdapter

@@ -60,6 +60,10 @@ class SsdAdapter:
         """The lowest score of a candidate."""
         return min(LOWEST_SCORE, self.net.score_thresh)
 
+    def front(self, pixels: Pixels, stages: Any) -> Front:
+        """Return the image as the network sees it, with the maps of its backbone."""
+        return front(self.net, pixels, stages)
+
     def candidates(self, pixels: Pixels, settings: Mapping[str, Any], stages: Any) -> Candidates:
         """Return the `topk_candidates` best boxes of every class above the floor, by class as in torchvision."""
 

@@ -21,7 +21,8 @@ class VAEAdapter(LatentModel):
     @staticmethod
     def match(net: nn.Module) -> bool:
         """Return whether this adapter fits the network."""
-        return callable(getattr(net, "encode", None)) and callable(getattr(net, "decode", None))
+        methods = callable(getattr(net, "encode", None)) and callable(getattr(net, "decode", None))
+        return methods and bool(getattr(net, "latent", None))
 
     @classmethod
     def tiny(cls) -> nn.Module:

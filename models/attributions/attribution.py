@@ -53,7 +53,9 @@ KIND = "attribution"
 class LayerParams(TargetParams):
     """A target, and the layer whose activations the map is computed from."""
 
-    layer: str = param("", "Layer", "A call from the list of layers, by its id; empty takes the best one by itself.")
+    layer: str = param(
+        "", "Layer", "A call from the list of layers, by its id; empty chooses the best one automatically."
+    )
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ class Attribution:
                 raise Refusal(f"{self.title} does not apply to {model.card.name}. {verdict.reason}")
             probe = probe_of(subject, params, stages, pixels)
             heat = self.attribute(probe, params)
-            told(heat, self, probe)
+            refuse_empty(heat, self, probe)
         if not np.isfinite(heat.values).all():
             raise Refusal(f"{self.title} came out with NaN or infinite values.", advice="Try another layer or method.")
         plus = probe.target.plus
@@ -219,7 +221,7 @@ def scores_of(subject: Subject, stages: Any) -> Tensor:
     return stages.run("scores", make, subject.key)
 
 
-def told(heat: Heatmap, method: Attribution, probe: Probe) -> None:
+def refuse_empty(heat: Heatmap, method: Attribution, probe: Probe) -> None:
     """Raise Refusal for a map that is zero because the layer's gradient is.
 
     Suggest the last earlier layer where it is not.

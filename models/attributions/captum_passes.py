@@ -129,21 +129,21 @@ class Tapped:
     def __call__(self, x: Tensor) -> Tensor:
         if not (self.subject.alone and len(x) > 1):
             try:
-                return self._together(x)
+                return self._scores(x)
             except _Batched:
                 pass
         return self._one_by_one(x)
 
-    def _together(self, x: Tensor) -> Tensor:
-        def led(tap: nn.Module) -> Callable[[Tensor], Tensor]:
-            def lead(value: Tensor) -> Tensor:
+    def _scores(self, x: Tensor) -> Tensor:
+        def replacing(tap: nn.Module) -> Callable[[Tensor], Tensor]:
+            def replace_value(value: Tensor) -> Tensor:
                 if len(value) != len(x):
                     raise _Batched
                 return _through(tap, value)
 
-            return lead
+            return replace_value
 
-        change = {call.id: led(tap) for call, tap in zip(self.calls, self.taps, strict=True)}
+        change = {call.id: replacing(tap) for call, tap in zip(self.calls, self.taps, strict=True)}
         with changed(self.subject.net, change):
             return self.subject.scores(x)
 
@@ -171,8 +171,8 @@ class Tapped:
 
 def _through(tap: nn.Module, value: Tensor) -> Tensor:
     with apart():
-        led: Tensor = tap(value.clone())
-    return led.clone()  # what follows in the network may write into it
+        replacing: Tensor = tap(value.clone())
+    return replacing.clone()  # what follows in the network may write into it
 
 
 def _constant(value: Tensor) -> Callable[[Tensor], Tensor]:
@@ -189,13 +189,13 @@ def verdict(subject: Subject, params: Any, stages: Any) -> Verdict:
     call = call_of(subject, params.layer, stages, spatial=True)
     if subject.repeats > 1:
         return Verdict("never", AVERAGED.format(count=subject.repeats))
-    why: str = stages.run("followed by captum", lambda: _lost(subject, call), subject.key, call.id)
+    why: str = stages.run("followed by captum", lambda: _reason_captum_fails(subject, call), subject.key, call.id)
     if why:
         return Verdict("never", f"{why} {INSTEAD}")
     return Verdict(reason="" if params.layer else chosen(subject, stages).why)
 
 
-def _lost(subject: Subject, call: Call) -> str:
+def _reason_captum_fails(subject: Subject, call: Call) -> str:
     """Return in a sentence why captum cannot follow a call, "" if it can."""
     import captum.attr
 

@@ -97,9 +97,9 @@ def scored(concept: Tensor, random_sets: Sequence[Tensor], slope: Tensor, *, see
     def run(one: Tensor, other: Tensor) -> tuple[float, float]:
         classifier = ConceptClassifier(seed)
         labels = torch.tensor([1] * len(one) + [0] * len(other))
-        told = classifier.train_and_eval([(torch.cat([one, other]), labels)])
+        trained = classifier.train_and_eval([(torch.cat([one, other]), labels)])
         vector = classifier.weights()[classifier.classes().index(1)]
-        return float(((slope @ vector) > 0).double().mean()), float(told["accs"])
+        return float(((slope @ vector) > 0).double().mean()), float(trained["accs"])
 
     against = np.array([run(concept, other) for other in random_sets], np.float32)
     turned = [*random_sets[1:], random_sets[0]]

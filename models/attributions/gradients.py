@@ -101,8 +101,8 @@ def missing(subject: Subject, stages: Any) -> str:
 
 def verdict(subject: Subject, params: Any, stages: Any) -> Verdict:
     """Return the verdict of a gradient method: valid if a gradient reaches the picture."""
-    told = missing(subject, stages)
-    return Verdict("never", told) if told else Verdict()
+    reason = missing(subject, stages)
+    return Verdict("never", reason) if reason else Verdict()
 
 
 def _way(subject: Subject, stages: Any) -> Way:

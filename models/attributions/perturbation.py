@@ -86,7 +86,7 @@ class Pace:
         wanted = self._tries[0] if self._tries else min(self._least, key=self._least.__getitem__)
         return max(1, min(wanted, int(SLICE_S / min(self._least.values()))))
 
-    def tell(self, count: int, seconds: float) -> None:
+    def record(self, count: int, seconds: float) -> None:
         """Record how long a batch took."""
         self._least[count] = min(self._least.get(count, math.inf), seconds / count)
         self._tries = self._tries[1:]
@@ -140,7 +140,7 @@ class Sweep:
             # On a CPU, channels last is as fast or faster in every family; `order` falls back where unsupported.
             inputs = self._make(rows).contiguous(memory_format=self._subject.order)
             self.scores[rows] = self._scored(inputs, rows).float().cpu().numpy()
-        self._pace.tell(len(rows), time.perf_counter() - begin)
+        self._pace.record(len(rows), time.perf_counter() - begin)
         self.known[rows] = True
         self.done += len(rows)
         if self.complete:
@@ -187,10 +187,10 @@ def swept(stages: Any, name: str, make: Callable[[], Sweep], *key: object, first
         stages.progress(sweep.done / wanted, f"{name}: {sweep.done:,} of {sweep.of:,} {unit}")
         sweep.step(wanted - sweep.done)
     if not sweep.complete:
-        stages.meanwhile(f"{name} {id(sweep)}", sweep.rest())
+        stages.while_idle(f"{name} {id(sweep)}", sweep.rest())
     return sweep
 
 
-def told(sweep: Sweep, unit: str) -> dict[str, Any]:
+def progress_of(sweep: Sweep, unit: str) -> dict[str, Any]:
     """Return the entries of a Result's meta that report a sweep's progress."""
     return {"collected": sweep.done, "failed": 0, "of": sweep.of, "unit": unit}

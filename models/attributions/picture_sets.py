@@ -43,7 +43,7 @@ def folder_of(text: str, what: str) -> Path:
     if not text:
         raise Refusal(f"No folder with {what} is chosen.", advice="Choose one.")
     if not path.is_dir():
-        raise Refusal(f"{text} is no folder with {what}.", advice="Choose a folder of pictures.")
+        raise Refusal(f"{text} is not a folder with {what}.", advice="Choose a folder of pictures.")
     return path
 
 

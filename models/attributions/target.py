@@ -93,7 +93,7 @@ def region_of(text: str) -> Rect | None:
     try:
         x0, y0, x1, y1 = (float(part) for part in text.split(","))
     except ValueError:
-        raise Refusal(f"{text!r} is no region.", advice="Write x0,y0,x1,y1 in pixels of the picture.") from None
+        raise Refusal(f"{text!r} is not a region.", advice="Write x0,y0,x1,y1 in pixels of the picture.") from None
     if not (x0 < x1 and y0 < y1):
         raise Refusal(f"The region {text} is empty.", advice="x1 must be larger than x0, y1 larger than y0.")
     return x0, y0, x1, y1

@@ -118,7 +118,7 @@ def checkpoints_of(text: str) -> list[Path]:
         found = sorted(path for path in folder.iterdir() if path.suffix.lower() in WEIGHTS_SUFFIXES)
         if not found:
             raise Refusal(
-                f"{folder.name} holds no weights.",
+                f"{folder.name} contains no weights.",
                 advice=f"Checkpoints are files such as {', '.join(WEIGHTS_SUFFIXES)}.",
             )
         return found

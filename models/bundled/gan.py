@@ -1,4 +1,4 @@
-"""The bundled generative adversarial networks of digits, 32x32 px: DCGAN and InfoGAN."""
+"""The bundled generative adversarial networks of digits, 32x32 px: DCGAN, InfoGAN and a conditional GAN."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ CODES = (
     {"kind": "uniform", "size": CONTINUOUS, "name": "style"},
     {"kind": "gaussian", "size": 52, "name": "noise"},
 )
+
+
+CLASS_AND_NOISE = ({"kind": "categorical", "size": CATEGORIES, "name": "digit"}, NOISE)
 
 
 class Generator(nn.Sequential):
@@ -53,6 +56,24 @@ class Discriminator(nn.Module):
         return self.score(self.features(x))[:, 0]
 
 
+class ConditionalDiscriminator(Discriminator):
+    """Maps pictures and their classes to logits by projection (Miyato, Koyama 2018, equation 3)."""
+
+    def __init__(self, *, width: int) -> None:
+        super().__init__(width=width)
+        self.of_class = nn.Linear(4 * width * LEAST_PX**2, CATEGORIES, bias=False)
+
+    def forward(self, x: Tensor, classes: Tensor | None = None) -> Tensor:
+        """Return logits (N,) of pictures for `classes` (N, 10), one-hot; without these, for their likeliest class."""
+        each = self.each(x)
+        return each.max(1).values if classes is None else (each * classes).sum(1)
+
+    def each(self, x: Tensor) -> Tensor:
+        """Return the logits (N, 10) of pictures for every class."""
+        h = self.features(x)
+        return self.score(h) + self.of_class(h)
+
+
 class Recogniser(nn.Module):
     """Predicts codes from pictures: logits (N, 10) of the category, means (N, 2) of the uniform codes."""
 
@@ -72,11 +93,18 @@ class Recogniser(nn.Module):
 class GAN(nn.Module):
     """A generator with the discriminator it was trained against; InfoGAN (Chen et al. 2016) also has a recogniser."""
 
-    def __init__(self, *, latent: Sequence[Mapping[str, Any]], width: int = 16, recognises: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        latent: Sequence[Mapping[str, Any]],
+        width: int = 16,
+        recognises: bool = False,
+        conditional: bool = False,
+    ) -> None:
         super().__init__()
         self.latent, self.range = [dict(block) for block in latent], (-1.0, 1.0)
         self.generator = Generator(dimensions=sum(block["size"] for block in latent), width=3 * width)
-        self.discriminator = Discriminator(width=2 * width)
+        self.discriminator = (ConditionalDiscriminator if conditional else Discriminator)(width=2 * width)
         if recognises:
             self.recogniser = Recogniser(width=width)
 
@@ -106,6 +134,11 @@ def digits_gan() -> GAN:
 def digits_infogan() -> GAN:
     """Build the InfoGAN: a category of 10, two uniform codes in [-1, 1], 52 gaussian dimensions."""
     return GAN(latent=CODES, recognises=True)
+
+
+def digits_cgan() -> GAN:
+    """Build the conditional GAN (Mirza, Osindero 2014): the digit to draw, one-hot, and 64 gaussian dimensions."""
+    return GAN(latent=CLASS_AND_NOISE, width=10, conditional=True)
 
 
 def draw(latent: Sequence[Mapping[str, Any]], count: int, generator: torch.Generator) -> Tensor:

@@ -49,7 +49,11 @@ class Pyramid(nn.Module):
         self.extra = conv(out_channels, out_channels, stride=2) if extra_level else None
 
     def forward(self, x: Tensor) -> OrderedDict[str, Tensor]:
-        c3 = self.stage3(self.stem(x))
+        return self.from_stem(self.stem(x))
+
+    def from_stem(self, x: Tensor) -> OrderedDict[str, Tensor]:
+        """Return the pyramid over the stem's maps (N, 48, H/4, W/4)."""
+        c3 = self.stage3(x)
         c4 = self.stage4(c3)
         c5 = self.stage5(c4)
 

@@ -22,22 +22,22 @@ class VAE(nn.Module):
         self.range, self.likelihood = (0.0, 1.0), "bernoulli"
         flat = 4 * width * LEAST_PX**2
         self.encoder = nn.Sequential(
-            *_down(1, width),
-            *_down(width, 2 * width),
-            *_down(2 * width, 4 * width),
+            *down(1, width),
+            *down(width, 2 * width),
+            *down(2 * width, 4 * width),
             nn.Flatten(),
-            *_dense(flat, hidden),
-            *_dense(hidden, hidden),
+            *dense(flat, hidden),
+            *dense(hidden, hidden),
         )
         self.mu = nn.Linear(hidden, dimensions)
         self.logvar = nn.Linear(hidden, dimensions)
         self.decoder = nn.Sequential(
-            *_dense(dimensions, hidden),
-            *_dense(hidden, hidden),
-            *_dense(hidden, flat),
+            *dense(dimensions, hidden),
+            *dense(hidden, hidden),
+            *dense(hidden, flat),
             nn.Unflatten(1, (4 * width, LEAST_PX, LEAST_PX)),
-            *_up(4 * width, 2 * width),
-            *_up(2 * width, width),
+            *up(4 * width, 2 * width),
+            *up(2 * width, width),
             nn.ConvTranspose2d(width, 1, 4, 2, 1),
         )
 
@@ -59,15 +59,18 @@ class VAE(nn.Module):
         return self.decode(self.encode(x)[0])
 
 
-def _down(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+def down(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+    """Return layers that halve the sides of maps."""
     return nn.Conv2d(inputs, outputs, 4, 2, 1), nn.SiLU()
 
 
-def _up(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+def up(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+    """Return layers that double the sides of maps."""
     return nn.ConvTranspose2d(inputs, outputs, 4, 2, 1), nn.SiLU()
 
 
-def _dense(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+def dense(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+    """Return a linear layer with its activation."""
     return nn.Linear(inputs, outputs), nn.SiLU()
 
 

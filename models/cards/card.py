@@ -23,6 +23,8 @@ SAMPLES = ASSETS / "samples"
 PHOTOS = ASSETS / "photos"
 DIGITS = ASSETS / "digits"
 CELLS = ASSETS / "cells"
+PUPPETS = ASSETS / "puppets"
+INKS = ASSETS / "inks"
 PACKAGED = ASSETS / "packaged"
 MOST_BYTES = 1 << 24  # of a card
 MOST_SIDE = 1 << 15
@@ -33,7 +35,18 @@ KINDS: dict[str, type | tuple[type, ...]] = {
     **{"note": str, "classes": list, "input": list, "preprocessing": dict, "assumptions": dict, "runtime": dict},
     "assume": dict,
 }
-TASKS = ("detection", "classification", "segmentation", "features", "generation")
+WHOLE_PICTURES = ("classification", "segmentation", "features", "picture to picture")
+DRAWN_DIGITS = ("digits-lenet", "digits-cyclegan")
+TASKS = (
+    "detection",
+    "classification",
+    "segmentation",
+    "features",
+    "generation",
+    "likelihood",
+    "picture to picture",
+    "landmarks",
+)
 ZOO = ("torchvision:", "timm:", "hf:")  # how the names of published models begin
 DEFAULT_MODEL = "digits-faster-rcnn"
 BACKGROUND = ("__background__", "background")
@@ -162,11 +175,13 @@ def untrained(architecture: str) -> Card:
 
 def samples(model: str) -> Path:
     """Return the folder of bundled sample pictures that suit a model."""
-    if task(model) == "generation" or model_name.split(model)[0] == "digits-lenet":
+    base = model_name.split(model)[0]
+    if task(model) in ("generation", "likelihood") or base in DRAWN_DIGITS:
         return DIGITS
-    if model_name.split(model)[0] == "cells-faster-rcnn":
-        return CELLS
-    return PHOTOS if task(model) in ("classification", "segmentation", "features") else SAMPLES
+    own = {"cells-faster-rcnn": CELLS, "puppets-hourglass": PUPPETS, "digits-stargan": INKS}
+    if base in own:
+        return own[base]
+    return PHOTOS if task(model) in WHOLE_PICTURES else SAMPLES
 
 
 @cache

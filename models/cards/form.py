@@ -13,7 +13,20 @@ from models.types import Refusal
 
 SIZED = ("crop", "stretch", "pad", "corner", "squash")
 FITS = (*SIZED, "whole")
-INTERPOLATIONS = ("bilinear", "bicubic", "nearest", "nearest-exact")
+FIT_TITLES = {
+    "crop": "Cut the middle out",
+    "stretch": "Stretch",
+    "pad": "Pad on both sides",
+    "corner": "Pad at the right and bottom",
+    "squash": "Stretch, then cut the middle out",
+    "whole": "Keep the whole picture",
+}
+INTERPOLATION_TITLES = {
+    "bilinear": "Bilinear",
+    "bicubic": "Bicubic",
+    "nearest": "Nearest pixel",
+    "nearest-exact": "Nearest pixel, exact",
+}
 RANGES = {"1.0": "0 to 1", "255.0": "0 to 255"}
 
 
@@ -21,7 +34,9 @@ RANGES = {"1.0": "0 to 1", "255.0": "0 to 255"}
 class Preprocessing:
     """How a picture becomes the network's input, as `models.loading.preprocess.Preprocess` reads it."""
 
-    fit: str = param("crop", "Fit", "How a picture comes to the input's size.", choices=FITS)
+    fit: str = param(
+        "crop", "Fit", "How a picture comes to the input's size.", choices=FITS, titles=(*FIT_TITLES.values(),)
+    )
     resize: int = param(
         256,
         "Shorter side",
@@ -38,7 +53,13 @@ class Preprocessing:
     height: int = param(
         224, "Input height", "The network's input.", low=1, high=4096, step=1, unit="px", only=("fit", *SIZED)
     )
-    interpolation: str = param("bilinear", "Interpolation", "Between pixels.", choices=INTERPOLATIONS)
+    interpolation: str = param(
+        "bilinear",
+        "Interpolation",
+        "Between pixels.",
+        choices=(*INTERPOLATION_TITLES,),
+        titles=(*INTERPOLATION_TITLES.values(),),
+    )
     order: str = param("rgb", "Colour order", "OpenCV and Caffe trainings use BGR.", choices=("rgb", "bgr"))
     range: str = param(
         "1.0", "Value range", "Before mean and deviation.", choices=(*RANGES,), titles=(*RANGES.values(),)

@@ -70,8 +70,9 @@ def sentence(name: str, task: str, classes: Sequence[str], about: Mapping[str, A
         return UNKNOWN
     numbered = all(each.strip().split(" ")[-1].isdigit() and not each.strip().isdigit() for each in named)
     if numbered:
-        count = f"{len(named):,} classes" if len(named) > 1 else "one class"
-        return f"{VERBS[task]} {count} that have only numbers: its file does not name them."
+        if len(named) == 1:
+            return f"{VERBS[task]} one class that has only a number: its file does not name it."
+        return f"{VERBS[task]} {len(named):,} classes that have only numbers: its file does not name them."
     return f"{VERBS[task]} {listed(named)}."
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from models import files
+from models.cards.foreign_files import is_foreign
 from models.types import Refusal
 
 CONFIG = "config.json"
@@ -34,15 +35,20 @@ def folder_of(path: Path) -> Path | None:
 
 
 def is_model(path: str | Path) -> bool:
-    """Return whether a path names a model: a file with the suffix of one, or a folder that holds one."""
-    return Path(path).suffix.lower() in files.MODEL_SUFFIXES or folder_of(Path(path)) is not None
+    """Return whether a path names a model: a file with the suffix of one, a folder that holds one, or one of another
+    framework, of which opening says how it is exported.
+    """
+    path = Path(path)
+    return path.suffix.lower() in files.MODEL_SUFFIXES or folder_of(path) is not None or is_foreign(path)
 
 
 def first_weights(path: Path) -> Path:
     """Return the file of weights that a folder's card belongs to; it need not exist."""
     if (path / WEIGHTS).is_file():
         return path / WEIGHTS
-    return next(iter(sorted(path.glob("*.safetensors"))), path / WEIGHTS)
+    return next(
+        (one for one in (*sorted(path.glob("*.safetensors")), path / PICKLED[0]) if one.is_file()), path / WEIGHTS
+    )
 
 
 def _has_kind(path: Path) -> bool:

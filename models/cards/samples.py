@@ -10,11 +10,12 @@ from models.cards.card import CELLS, DIGITS, PHOTOS
 from models.cards.card import SAMPLES as BOARDS
 
 PHOTOGRAPHS_MODEL = "photos-resnet"
+PICTURES = (".png", ".jpg")
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Pictures and the model to open with them, none if it makes its own; `face` is shown for them."""
+    """Folders of pictures and the model to open with them, none if it makes its own; `face` is shown for them."""
 
     title: str
     help: str
@@ -37,6 +38,12 @@ SAMPLES = (
     Sample("Photographs", "Tell what is on them, and see why", PHOTOGRAPHS_MODEL, PHOTOS / "cat.jpg", (PHOTOS,)),
     Sample("Generate", "Draw digits, and walk between them, in the space of a VAE", "digits-vae-2d", DIGITS / "3.png"),
 )
+
+
+def pictures_of(sample: Sample) -> list[Path]:
+    """Return the pictures of a sample, first the one that is shown for it on the first page."""
+    files = [file for folder in sample.pictures for file in sorted(folder.iterdir()) if file.suffix in PICTURES]
+    return sorted(files, key=lambda file: file != sample.face)
 
 
 def model_of(sample: Sample) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -100,7 +99,9 @@ def find(name: str) -> Entry:
         tags = ", ".join([*row["weights"], *([DEFAULT] if library == TORCHVISION else [])])
         message = f"{architecture} has no weights {tag!r}." if tag else f"{name} does not say which weights."
         raise Refusal(message, advice=f"Published: {tags or 'none'}.")
-    like = difflib.get_close_matches(name, known, n=LIKE, cutoff=0.5)
+    from difflib import get_close_matches
+
+    like = get_close_matches(name, known, n=LIKE, cutoff=0.5)
     advice = f"Most like it: {', '.join(like)}." if like else "main.py models --zoo TEXT lists what there is."
     raise Refusal(f"There is no model {name!r} in the zoo.", advice=advice)
 

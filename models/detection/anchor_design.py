@@ -72,7 +72,7 @@ def _read(text: str, count: int, name: str, *, least: int) -> Groups:
     try:
         found = tuple(tuple(float(word) for word in group) for group in groups)
     except ValueError:
-        raise Refusal(f"{text!r} are no {name}.", advice="Write numbers, such as 0.5 1 2; 0.5 1 2.") from None
+        raise Refusal(f"{text!r} are not {name}.", advice="Write numbers, such as 0.5 1 2; 0.5 1 2.") from None
     if any(not least <= len(group) <= MOST_NUMBERS for group in found):
         raise Refusal(f"Each level takes {least} to {MOST_NUMBERS} {name}.", advice="Add or remove numbers.")
     if not all(0 < value < math.inf for group in found for value in group):

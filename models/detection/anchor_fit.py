@@ -17,7 +17,7 @@ Numbers = NDArray[Any]
 MOST_SHAPES = 10_000
 MOST_ROUNDS = 60
 RESTARTS = 3
-Told = Callable[[float], None]
+Report = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def shape_overlap(a: Numbers, b: Numbers) -> Numbers:
     return shared / (a.prod(axis=1)[:, None] + b.prod(axis=1) - shared)
 
 
-def cluster(shapes: Numbers, count: int, *, seed: int = 0, told: Told = lambda part: None) -> Clusters:
+def cluster(shapes: Numbers, count: int, *, seed: int = 0, report: Report = lambda part: None) -> Clusters:
     """Cluster shapes (N, 2) into `count` shapes by k-means with the distance 1 - IoU (Redmon & Farhadi 2017,
     "YOLO9000", section 2).
 
@@ -73,7 +73,7 @@ def cluster(shapes: Numbers, count: int, *, seed: int = 0, told: Told = lambda p
     for again in range(RESTARTS):
         centres, before = _seeded(shapes, count, rng), np.zeros(0)
         for turn in range(MOST_ROUNDS):
-            told((again + turn / MOST_ROUNDS) / RESTARTS)
+            report((again + turn / MOST_ROUNDS) / RESTARTS)
             quality = shape_overlap(shapes, centres)
             owner, mean = quality.argmax(axis=1), float(quality.max(axis=1).mean())
             members = np.bincount(owner, minlength=count)
@@ -104,7 +104,7 @@ def suggest(found: Clusters, like: Design, side: float) -> Design:
         mine = level == row
         scales[row] = [mean / unit for mean in _means(sizes[mine], found.members[mine], len(like.scales[row]))]
         wanted[row] = _means(shapes[mine], found.members[mine], len(like.ratios[row]))
-    return Design(_tidy(scales), _tidy(wanted), like.fractions)
+    return Design(_rounded(scales), _rounded(wanted), like.fractions)
 
 
 def _nearest(places: Numbers, wanted: Numbers) -> Int:
@@ -129,6 +129,6 @@ def _means(values: Numbers, weights: Int, count: int) -> list[float]:
     return [float(np.exp(part.mean())) for part in np.array_split(logs, count)] if count else []
 
 
-def _tidy(groups: Sequence[Sequence[float]]) -> Groups:
+def _rounded(groups: Sequence[Sequence[float]]) -> Groups:
     """Round groups of numbers to three significant digits."""
     return tuple(tuple(float(f"{value:.3g}") for value in group) for group in groups)

@@ -33,7 +33,7 @@ def parts(net: Any) -> tuple[Any, Any]:
     return held.anchor_generator, getattr(held, "proposal_matcher", None)
 
 
-def why_none(model: Any) -> str:
+def reason_unmatched(model: Any) -> str:
     """Return why objects are not matched to anchors (or FCOS cells) in this model, "" if they are."""
     held = owner(model)
     return (
@@ -58,7 +58,7 @@ def own_design(generator: Any) -> Design:
 def generator_of(design: Design, like: Any) -> nn.Module:
     """Return a torchvision generator for a design; steps, strides and clipping come from the generator `like`."""
     if isinstance(like, GridAnchors):
-        return like.like_this(design.scales, design.ratios)
+        return like.with_design(design.scales, design.ratios)
     if not design.fractions:
         return AnchorGenerator(design.scales, design.ratios)
     ratios: list[Any] = [list(group) for group in design.ratios]

@@ -22,7 +22,7 @@ MATCHED, FORCED, IGNORED, BACKGROUND = range(4)
 STATES = ("matched", "forced", "ignored", "background")
 PAIRS_AT_ONCE = 2_000_000
 Kind = Literal["iou", "best", "centre"]
-Told = Callable[[float], None]
+Report = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -83,14 +83,14 @@ def rule_of(matcher: Any) -> Rule:
     )
 
 
-def overlap(truth: Tensor, anchors: Tensor, *, told: Told = lambda part: None) -> Overlap:
+def overlap(truth: Tensor, anchors: Tensor, *, report: Report = lambda part: None) -> Overlap:
     """Compare objects (M, 4), M > 0, with anchors (N, 4), both in network pixels, in blocks of anchors."""
     count, step = len(anchors), max(1, PAIRS_AT_ONCE // len(truth))
     best, row = np.empty(count, np.float32), np.empty(count, np.int64)
     truth_best, first = torch.full((len(truth),), -1.0), torch.zeros(len(truth), dtype=torch.int64)
     pairs: list[tuple[Tensor, Tensor, Tensor]] = []
     for start in range(0, count, step):
-        told(start / count)
+        report(start / count)
         quality = box_ops.box_iou(truth, anchors[start : start + step])
         values, rows = quality.max(dim=0)
         best[start : start + step], row[start : start + step] = values.numpy(), rows.numpy()

@@ -20,13 +20,15 @@ class AnchorSet:
     """Square anchors of `sizes` px in every cell of each level; cells are `strides` px wide.
 
     Boxes are encoded as in Liu et al. 2016, equation 2: the centre's offset in anchor sizes and the logarithm of the
-    scale, each divided by its entry of `variances`. With `clip`, anchors are cut to the input's size.
+    scale, each divided by its entry of `variances`. With `clip`, anchors are cut to the input's size. `plain` sets
+    give centre and size in px, from the anchor's centre, as MediaPipe's do.
     """
 
     strides: tuple[int, ...]
     sizes: tuple[tuple[float, ...], ...]
     variances: tuple[float, float] = (0.1, 0.2)
     clip: bool = False
+    plain: bool = False
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> AnchorSet:
@@ -69,15 +71,27 @@ class AnchorSet:
 
     def decode_rows(self, offsets: Tensor, anchors: Tensor) -> Tensor:
         """Decode offsets (..., 4) from anchors (..., 4), given as centre and size, to x0 y0 x1 y1."""
+        if self.plain:
+            middle, side = anchors[..., :2] + offsets[..., :2], offsets[..., 2:] / 2
+            return torch.cat([middle - side, middle + side], -1)
         centre = anchors[..., :2] + offsets[..., :2] * self.variances[0] * anchors[..., 2:]
         half = anchors[..., 2:] * (offsets[..., 2:] * self.variances[1]).clamp_max(LARGEST_LOG).exp() / 2
         return torch.cat([centre - half, centre + half], -1)
+
+    def points(self, offsets: Tensor, size: tuple[int, int]) -> Tensor:
+        """Decode points (..., R, P, 2) to input pixels: from the anchors' centres, in their sizes unless `plain`."""
+        anchors = self.centred(size).to(offsets)[:, None]
+        return anchors[..., :2] + offsets * (1 if self.plain else self.variances[0] * anchors[..., 2:])
 
 
 KNOWN = {
     "ultra_light": AnchorSet((8, 16, 32, 64), ((10, 16, 24), (32, 48), (64, 96), (128, 192, 256)), clip=True),
     "retinaface": AnchorSet((8, 16, 32), ((16, 32), (64, 128), (256, 512))),
     "retinaface_small": AnchorSet((8, 16, 32), ((10, 20), (32, 64), (128, 256))),
+    # MediaPipe's faces and palms, its people, and its faces from afar.
+    "mediapipe": AnchorSet((8, 16), ((8.0,) * 2, (16.0,) * 6), plain=True),
+    "mediapipe_pose": AnchorSet((8, 16, 32), ((8.0,) * 2, (16.0,) * 2, (32.0,) * 6), plain=True),
+    "mediapipe_far": AnchorSet((4,), ((4.0,),), plain=True),
 }
 
 

@@ -26,6 +26,7 @@ BACKGROUND = {"title": "Background", "help": "Which score stands for no object."
 LEAST = 1e-30
 MOST_SHARE = 2.0
 MOSTLY = 0.9
+FAINT = -1.0  # a logit
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,10 @@ def score_kind(scores: Tensor, *, most: float = 1.0) -> tuple[str, str]:
     if bool((scores >= 0).all() and (scores <= most).all()):
         one = bool(((scores.sum(1) - 1).abs() < 1e-3).all())
         return PROBABILITIES, place if one else NONE
+    # Sigmoids are trained to be low where nothing is, even those of a class that is in every picture; before a softmax
+    # the score of no object is high there.
+    if columns > 2 and float(scores.max(1).values.median()) < FAINT:
+        return SIGMOID, NONE
     return (SIGMOID, NONE) if place == NONE else (SOFTMAX, place)
 
 

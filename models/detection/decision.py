@@ -29,11 +29,13 @@ from models.types import Bool, Candidates, Float, Int, Pixels, Refusal
 
 RPN = ("rpn_score", "rpn_iou", "rpn_top_n")
 GREEDY, DIOU, GAUSSIAN, LINEAR, FUSION = "greedy", "diou", "soft-gaussian", "soft-linear", "wbf"
+FAST = "fast"
 METHODS = {
     GREEDY: "Greedy NMS",
     GAUSSIAN: "Soft-NMS, Gaussian",
     LINEAR: "Soft-NMS, linear",
     DIOU: "DIoU-NMS",
+    FAST: "Fast NMS",
     FUSION: "Box fusion (WBF)",
 }
 
@@ -48,14 +50,15 @@ class Params:
         "NMS IoU",
         "Of two boxes that overlap by more, the one with the lower score is removed (non-maximum suppression).",
         needs="nms",
-        only=("method", GREEDY, DIOU, LINEAR, FUSION),
+        only=("method", GREEDY, DIOU, FAST, LINEAR, FUSION),
     )
     method: str = param(
         GREEDY,
         "Method",
         "What happens to boxes that overlap: greedy NMS removes the lower; Soft-NMS lowers its score instead "
-        "(Bodla et al. 2017); DIoU-NMS spares it where the centres differ (Zheng et al. 2020); weighted boxes fusion "
-        "merges both into a mean box (Solovyev et al. 2021).",
+        "(Bodla et al. 2017); DIoU-NMS spares it where the centres differ (Zheng et al. 2020); Fast NMS lets removed "
+        "boxes remove others (Bolya et al. 2019); weighted boxes fusion merges both into a mean box (Solovyev et al. "
+        "2021).",
         choices=tuple(METHODS),
         titles=tuple(METHODS.values()),
         needs="nms",
@@ -223,8 +226,8 @@ def _graph(task: _Task, stages: Any, *, distance: bool) -> SuppressionGraph | No
 
 
 def _suppressed(task: _Task, graph: SuppressionGraph | None, params: Params) -> Suppression:
-    distance = params.method == DIOU
-    return suppress(task.candidates, graph, task.group, iou=params.iou, alive=task.alive, distance=distance)
+    kind = {"distance": params.method == DIOU, "fast": params.method == FAST}
+    return suppress(task.candidates, graph, task.group, iou=params.iou, alive=task.alive, **kind)
 
 
 def _softened(task: _Task, params: Params, stages: Any) -> soft_nms.Softened:

@@ -44,7 +44,7 @@ class GridAnchors(AnchorGenerator):
         sides = [(s / math.sqrt(r), s * math.sqrt(r)) for r in aspect_ratios for s in scales]
         return torch.tensor([(-w / 2, -h / 2, w / 2, h / 2) for w, h in sides], dtype=dtype, device=device)
 
-    def like_this(self, sizes: Any, ratios: Any) -> GridAnchors:
+    def with_design(self, sizes: Any, ratios: Any) -> GridAnchors:
         """Return a generator on the same grids with other sizes and ratios."""
         return GridAnchors(self.strides, sizes, ratios, offset=self.offset, clip=self.clip)
 

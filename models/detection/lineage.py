@@ -177,7 +177,7 @@ def _ending(
     by: Int = np.zeros(0, np.int64)
     if len(at):
         row = int(at[0])
-        facts["fate"] = _fate(decision, row, hidden=hidden)
+        facts["fate"] = _outcome(decision, row, hidden=hidden)
         # Go through str to get the digits of single precision: 0.4, not 0.4000000059.
         facts["threshold"] = float(str(limits[row]))
         if facts["fate"] == SHOWN:
@@ -210,7 +210,7 @@ def _ending(
     }
 
 
-def _fate(decision: Decision, row: int, *, hidden: frozenset[int]) -> str:
+def _outcome(decision: Decision, row: int, *, hidden: frozenset[int]) -> str:
     if row in decision.shown.rows:
         return SHOWN
     if not decision.candidates.score[row] > decision.limits[row]:

@@ -92,7 +92,7 @@ def remark(case: MissedCase) -> str:
     return " ".join(parts)
 
 
-def rungs(case: MissedCase) -> list[dict[str, Any]]:
+def stage_rows(case: MissedCase) -> list[dict[str, Any]]:
     """Return the stages in the detector's order: `id`, `title`, `state`, and `text` with their numbers."""
     match case.evidence.kind:
         case "cell":
@@ -105,13 +105,13 @@ def rungs(case: MissedCase) -> list[dict[str, Any]]:
     early = {title: reason for title, reason in absent.items() if title not in TITLES.values() or title in EARLY}
     found += [{"id": title, "title": title, "state": UNREACHED, "text": reason} for title, reason in early.items()]
     if case.first is not None:
-        found += [_pool(case), *(_rung(case, name, text) for name, text in _first(case).items())]
+        found += [_pool(case), *(_stage_row(case, name, text) for name, text in _first(case).items())]
     found.append(_head(case))
     if case.evidence.factor is not None:
         found.append(_factor(case))
     for name, text in _second(case).items():
         reason = absent.get(TITLES[name], "")
-        found.append({"id": name, "state": UNREACHED, "text": reason} if reason else _rung(case, name, text))
+        found.append({"id": name, "state": UNREACHED, "text": reason} if reason else _stage_row(case, name, text))
     return [{"id": rung["id"], "title": TITLES.get(rung["id"], rung["id"]), **rung} for rung in found]
 
 
@@ -190,7 +190,7 @@ def _head(case: MissedCase) -> dict[str, Any]:
     return {"id": HEAD, "state": PASSED, "text": f"{_boxes(came)} over it, best IoU {best:.2f}"}
 
 
-def _rung(case: MissedCase, stage: str, text: str) -> dict[str, Any]:
+def _stage_row(case: MissedCase, stage: str, text: str) -> dict[str, Any]:
     if not len(case.matching):
         return {"id": stage, "state": UNREACHED, "text": ""}
     came, went = case.alive(stage)

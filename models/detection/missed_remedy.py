@@ -41,7 +41,7 @@ class Remedy:
 
 
 @dataclass
-class Foresight:
+class Prediction:
     """Predict which boxes would be shown at any settings, from boxes that are already scored.
 
     `candidates` are those of the whole pool for two stages (where `evidence` is given), else the present ones.
@@ -55,7 +55,7 @@ class Foresight:
     graph: SuppressionGraph | None = None
     _ranked: dict[float, Int] = field(default_factory=dict)
 
-    def brings_back(self, settings: Any) -> bool:
+    def would_show(self, settings: Any) -> bool:
         """Return whether a matching box would be shown."""
         place = self.place(settings)
         return 0 <= place < settings.max_detections
@@ -107,7 +107,7 @@ class Foresight:
 def search(
     settings: Any,
     controls: Iterable[Parameter],
-    foresight: Foresight,
+    prediction: Prediction,
     verify: Callable[[Any], tuple[frozenset[int], frozenset[int]]],
     *,
     check: Callable[[str], None] = lambda name: None,
@@ -118,14 +118,14 @@ def search(
     field for each control. `verify(settings)` makes the real decision and returns the ids of all shown boxes and of the
     matching ones. `check` is called with each control's title and may raise.
     """
-    search_in = _Search(settings, {c.name: c for c in controls if c.name in CONTROLS}, foresight, verify, check)
+    search_in = _Search(settings, {c.name: c for c in controls if c.name in CONTROLS}, prediction, verify, check)
     return search_in.nearest(search_in.single(name) for name in search_in.controls)
 
 
 def pairs(
     settings: Any,
     controls: Iterable[Parameter],
-    foresight: Foresight,
+    prediction: Prediction,
     verify: Callable[[Any], tuple[frozenset[int], frozenset[int]]],
     *,
     stages: Sequence[str],
@@ -136,7 +136,7 @@ def pairs(
     One of the two is among `stages`. It is changed as little as possible with the other wide open, then the other is
     changed as little as possible.
     """
-    search_in = _Search(settings, {c.name: c for c in controls if c.name in CONTROLS}, foresight, verify, check)
+    search_in = _Search(settings, {c.name: c for c in controls if c.name in CONTROLS}, prediction, verify, check)
     found = []
     for one in (name for name in stages if name in search_in.controls):
         found += [search_in.double(one, other) for other in search_in.controls if other != one]
@@ -164,27 +164,27 @@ def sentence(remedy: Remedy, settings: Any, controls: Mapping[str, Parameter]) -
 class _Search:
     settings: Any
     controls: Mapping[str, Parameter]
-    foresight: Foresight
+    prediction: Prediction
     verify: Callable[[Any], tuple[frozenset[int], frozenset[int]]]
     check: Callable[[str], None]
 
     def single(self, name: str) -> Remedy | None:
         for value in self._values(name, self.settings):
             changed = dataclasses.replace(self.settings, **{name: value})
-            remedy = self._verified({name: value}) if self.foresight.brings_back(changed) else None
+            remedy = self._verified({name: value}) if self.prediction.would_show(changed) else None
             if remedy is not None:
                 return remedy
         return None
 
     def double(self, one: str, other: str) -> Remedy | None:
         wide = dataclasses.replace(self.settings, **{other: FREEST[other]})
-        if not self.foresight.brings_back(dataclasses.replace(wide, **{one: FREEST[one]})):
+        if not self.prediction.would_show(dataclasses.replace(wide, **{one: FREEST[one]})):
             return None
-        first = next((v for v in self._values(one, wide) if self._brings(wide, one, v)), None)
+        first = next((v for v in self._values(one, wide) if self._would_show(wide, one, v)), None)
         if first is None:
             return None
         base = dataclasses.replace(self.settings, **{one: first})
-        seconds = (v for v in self._values(other, base) if self._brings(base, other, v))
+        seconds = (v for v in self._values(other, base) if self._would_show(base, other, v))
         found = (self._verified({one: first, other: value}) for value in seconds)
         return next((remedy for remedy in found if remedy is not None), None)
 
@@ -192,8 +192,8 @@ class _Search:
         there = [remedy for remedy in found if remedy is not None]
         return sorted(there, key=lambda r: (round(r.distance, 6), len(r.others) + len(r.lost)))
 
-    def _brings(self, base: Any, name: str, value: Value) -> bool:
-        return self.foresight.brings_back(dataclasses.replace(base, **{name: value}))
+    def _would_show(self, base: Any, name: str, value: Value) -> bool:
+        return self.prediction.would_show(dataclasses.replace(base, **{name: value}))
 
     def _verified(self, change: dict[str, Value]) -> Remedy | None:
         shown, back = self.verify(dataclasses.replace(self.settings, **change))
@@ -208,8 +208,8 @@ class _Search:
         """Return the distance of a value from the present one: 1 is a control's whole range, or all classes."""
         now, control = getattr(self.settings, name), self.controls[name]
         if name == "hidden":
-            labels = self.foresight.labels
-            return len({*labels(str(now))} ^ {*labels(str(value))}) / max(1, len(self.foresight.names) - 1)
+            labels = self.prediction.labels
+            return len({*labels(str(now))} ^ {*labels(str(value))}) / max(1, len(self.prediction.names) - 1)
         if control.kind == "bool":
             return 1.0
         return abs(float(value) - float(now)) / (control.high - control.low)
@@ -226,20 +226,20 @@ class _Search:
             case "agnostic":
                 yield not now
             case "hidden":
-                hidden = self.foresight.labels(now)
-                names = self.foresight.names
+                hidden = self.prediction.labels(now)
+                names = self.prediction.names
                 for shown in hidden:
                     yield ",".join(names[label] for label in hidden if label != shown)
             case "max_detections":
-                place = self.foresight.place(settings)
+                place = self.prediction.place(settings)
                 if now <= place < control.high:
                     yield place + 1
             case "rpn_top_n":
-                values = [v for v in self.foresight.tops(settings) if control.low <= v <= control.high and v != now]
+                values = [v for v in self.prediction.tops(settings) if control.low <= v <= control.high and v != now]
                 yield from sorted(values, key=lambda v: abs(v - now))
             case "score":
                 # A lower score only adds boxes: if the lowest does not help, none does.
-                if self._brings(settings, name, control.low):
+                if self._would_show(settings, name, control.low):
                     yield from (v for v in reversed(grid(control)) if v < now)
             case _:
                 yield from sorted((v for v in grid(control) if v != now), key=lambda v: abs(v - now))

@@ -65,10 +65,16 @@ def suppress(
     iou: float,
     alive: Bool | None = None,
     distance: bool = False,
+    fast: bool = False,
 ) -> Suppression:
     """Run greedy NMS over the candidates that are `alive` (N,), within each `group` (N,), by the graph where it covers
-    `iou`. With `distance`, run DIoU-NMS.
+    `iou`. With `distance`, run DIoU-NMS, with `fast` Fast NMS.
     """
+    if fast:
+        covers = graph is not None and iou >= graph.floor
+        whole = graph if covers else SuppressionGraph.build(candidates.boxes, candidates.score, group, floor=iou)
+        assert whole is not None
+        return whole.fast(iou, alive)
     if graph is not None and iou >= graph.floor:
         return graph.tick(iou, alive)
     if distance:

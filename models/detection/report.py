@@ -60,11 +60,11 @@ def as_finding(request: Request, result: Result) -> str:
 
 def as_plain_json(request: Request, result: Result) -> str:
     """Write every number of a result but pictures, with the model and every parameter."""
-    told = {key: value for key, value in result.meta.items() if key not in ("timings", "total_ms", "size", "sha256")}
+    kept = {key: value for key, value in result.meta.items() if key not in ("timings", "total_ms", "size", "sha256")}
     body = {
         "file": request.source.name if request.source else "",
         "model": {"name": request.model, "sha256": result.meta.get("sha256", "")},
-        **told,
+        **kept,
         **{name: array.tolist() for name, array in result.arrays.items() if array.shape[-1:] != (3,) or array.ndim < 3},
     }
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
@@ -72,7 +72,7 @@ def as_plain_json(request: Request, result: Result) -> str:
 
 def as_map(request: Request, result: Result, *, name: str) -> str:
     """Write target, verdict, scale and placement of a heat map whose values are in the file `name`."""
-    told = {key: value for key, value in result.meta.items() if key not in ("timings", "total_ms", "size", "sha256")}
+    kept = {key: value for key, value in result.meta.items() if key not in ("timings", "total_ms", "size", "sha256")}
     values = result.arrays["map"]
     placed = {
         "file": name,
@@ -82,8 +82,8 @@ def as_map(request: Request, result: Result, *, name: str) -> str:
         "lowest": float(values.min()),
         "highest": float(values.max()),
     }
-    told.pop("extent")
-    body = {**_about(request, result), **told, "map": placed}
+    kept.pop("extent")
+    body = {**_about(request, result), **kept, "map": placed}
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 
 

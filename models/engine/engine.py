@@ -47,7 +47,7 @@ class Engine:
         self._frame = Cache()
         self._watches: dict[str, Watch] = {}
         self._openings: Counter[str] = Counter()
-        self._told: set[tuple[str, str]] = set()
+        self._announced: set[tuple[str, str]] = set()
 
     @property
     def idle_work(self) -> bool:
@@ -59,6 +59,7 @@ class Engine:
         context = context or Context()
         context.later = lambda key, steps: self._later(request.model, key, steps)
         context.model = lambda name: self.model(name, context)
+        context.made_of = lambda: (request.model, self.files_of(request.model))
         return self._caught(request, context, self.cache)
 
     def take_frame(self, source: Source, pixels: Pixels) -> None:
@@ -106,8 +107,8 @@ class Engine:
         texts = {("changed", name): failures.changed(name, part)} if part else {}
         if context.odd:
             texts["odd", name] = failures.not_numbers(name, context.odd[0])
-        text = " ".join(text for kind, text in texts.items() if kind not in self._told)
-        self._told |= texts.keys()
+        text = " ".join(text for kind, text in texts.items() if kind not in self._announced)
+        self._announced |= texts.keys()
         if not text:
             return answer
         if isinstance(answer, Failure):
@@ -151,7 +152,7 @@ class Engine:
         key = next(reversed(self._idle))
         name, steps = self._idle[key]
         try:
-            with self._surroundings(name), self._passes(name):
+            with self.passing(name):
                 # The clock starts inside: on a slow machine entering the two contexts alone may take the whole budget.
                 until = time.perf_counter() + budget_s
                 next(steps)
@@ -161,6 +162,16 @@ class Engine:
             del self._idle[key]
         except BaseException:  # a model's code may raise anything, as in _caught
             del self._idle[key]
+
+    @contextmanager
+    def passing(self, name: str) -> Iterator[None]:
+        """Run passes of an opened model inside the block outside of any request, as idle work is run."""
+        with self._surroundings(name), self._passes(name):
+            yield
+
+    def files_of(self, name: str) -> tuple[Path, ...]:
+        """Return the files that an opened model was made from."""
+        return self._files.get(name, ())
 
     def finish_idle(self) -> None:
         """Finish all deferred work now."""
@@ -209,7 +220,8 @@ class Engine:
         values = {p.name: p.default for p in offer.parameters} | offer.check(request.settings)
 
         folder = inspection.reads == "folder"
-        pixels = self.pixels(request, context, cache) if inspection.reads == "picture" else None
+        spared = inspection.reads != "picture" or (inspection.spared and request.source is None)
+        pixels = None if spared else self.pixels(request, context, cache)
         if folder and request.source is None:
             raise Refusal(f"{inspection.title} needs a folder or a file of ground truth.", advice="Open one.")
         scope = (request.model, self._openings[request.model], self._stamps.get(request.model), request.source)
@@ -221,8 +233,8 @@ class Engine:
         height, width = pixels.shape[:2] if pixels is not None else (0, 0)
         applied = {name: value for name, value in values.items() if name not in offer.greyed}
         extra = {"size": (width, height), "parameters": applied, "timings": dict(context.timings)}
-        if told := model.card.about.get("behaviour"):
-            extra["behaviour"] = told
+        if behaviour := model.card.about.get("behaviour"):
+            extra["behaviour"] = behaviour
         extra["device_bytes"] = device.used_bytes(place)
         extra["total_ms"] = (time.perf_counter() - start) * 1000
         return Result(result.arrays, {**result.meta, **extra, "sha256": model.card.sha256})

@@ -1,8 +1,9 @@
 """The engine's process: a loop that answers messages from the window. Only the window's jobs start it.
 
-To the engine: ("run", id, Request), ("live", id, command, ...), ("finish",). From it: ("ready", facts), ("done", id,
-Answer), ("progress", id, fraction, text), ("finished",), ("live", id, ...) as in `models.live.frame_loop`. Playback
-continues between requests.
+The first message to the engine is the plan of its sandbox, or None, with the folder that outlives it, or "". Then:
+("run", id, Request), ("live", id, command, ...), ("finish",). From it: ("ready", facts), ("done", id, Answer),
+("progress", id, fraction, text), ("finished",), ("live", id, ...) as in `models.live.frame_loop`. Playback continues
+between requests.
 """
 
 from __future__ import annotations
@@ -18,8 +19,7 @@ import sys
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
-from models.runtime import failures, memory_limits, sandbox
-from models.runtime.context import Context
+from models.runtime import cluster_address, kept_folder, memory_limits, sandbox
 
 FLAGS = 64
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as in malloc.h
@@ -48,17 +48,18 @@ def receive(pipe: Connection) -> Any:
     return pickle.loads(memoryview(head)[4:], buffers=buffers)
 
 
-def serve(pipe: Connection, called_off: Flags, said: Connection, plan: sandbox.Plan | None = None) -> None:
+def serve(pipe: Connection, called_off: Flags, said: Connection) -> None:
     """Answer requests until the window is gone; do idle work between them. Printed text goes to `said`.
 
-    Once everything is imported, and before any file is opened, the process is sandboxed according to `plan`.
+    Once everything is imported, and before any file is opened, the process is sandboxed according to the plan.
+    What the engine after this one is to have goes to the folder that comes with it.
     """
     _print_to(said)
     memory_limits.keep()
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        _loop(pipe, called_off, plan)
+        _loop(pipe, called_off)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
 
@@ -80,7 +81,7 @@ def _print_to(said: Connection) -> None:
     sys.stderr = io.open(2, "w", buffering=1, errors="replace", closefd=False)  # noqa: SIM115, UP020
 
 
-def _loop(pipe: Connection, called_off: Flags, plan: sandbox.Plan | None) -> None:
+def _loop(pipe: Connection, called_off: Flags) -> None:
     _keep_memory()
     gc.disable()  # during the import of torch, collection would take a sixth of the time and free nothing
     from models.engine.engine import Engine
@@ -92,13 +93,16 @@ def _loop(pipe: Connection, called_off: Flags, plan: sandbox.Plan | None) -> Non
     gc.freeze()
     gc.enable()
     device.start_graphics()  # the driver's set-up may need rights that the sandbox takes away
+    plan, kept, cluster, allow = receive(pipe)
+    cluster_address.use(cluster, allow=allow)
+    kept_folder.use(kept)
     sandbox.close(plan)
     send(pipe, ("ready", {}))
     show = Show(
         engine,
         lambda message: send(pipe, message),
         lambda number: called_off[number % FLAGS] == number,
-        lend=SharedMemoryWriter().put,
+        share=SharedMemoryWriter().put,
         fetch=SharedMemoryReader().fetch,
     )
     try:
@@ -123,6 +127,9 @@ def _keep_memory() -> None:
 
 def _answer(pipe: Connection, called_off: Flags, engine: Any, show: Any) -> None:
     """Answer the next message; if there is none, advance playback or idle work."""
+    from models.runtime import failures
+    from models.runtime.context import Context
+
     if not pipe.poll(0):
         wait = show.advance()
         if wait is None and engine.idle_work:

@@ -27,7 +27,7 @@ def adapted(adapt: Adapt, net: nn.Module, card: Card, given: Mapping[str, str]) 
     stated = in_force(card.about.get(KEY, {}), given)
     if not stated:
         model = adapt(net, card, given)
-        doubt = "" if given else doubt_of(model)
+        doubt = "" if given else reading_doubt(model)
         if doubt:
             model.card = replace(model.card, about={**model.card.about, DOUBT: doubt})
         return model
@@ -35,17 +35,17 @@ def adapted(adapt: Adapt, net: nn.Module, card: Card, given: Mapping[str, str]) 
         model = adapt(net, card, {**stated, **given})
     except Refusal as refusal:
         where = card.about.get("read by", "its card")
-        told = ", ".join(f"{key} {value}" for key, value in stated.items())
-        refusal.advice = f"{refusal.advice} It assumes {told}, as {where} says: correct or delete that.".strip()
+        text = ", ".join(f"{key} {value}" for key, value in stated.items())
+        refusal.advice = f"{refusal.advice} It assumes {text}, as {where} says: correct or delete that.".strip()
         raise
     offered = model.card.about.get("assumptions", {})
-    told = {key: _first(offered[key], str(value)) if key in offered else None for key, value in stated.items()}
-    about = {**model.card.about, "assumptions": {**offered, **{k: v for k, v in told.items() if v is not None}}}
+    text = {key: _first(offered[key], str(value)) if key in offered else None for key, value in stated.items()}
+    about = {**model.card.about, "assumptions": {**offered, **{k: v for k, v in text.items() if v is not None}}}
     model.card = replace(model.card, about=about)
     return model
 
 
-def doubt_of(model: Any) -> str:
+def reading_doubt(model: Any) -> str:
     """Return why a user should judge how a network's outputs are read, "" where the numbers alone suffice."""
     if not isinstance(model, CAPABILITIES["Interpreted"]):
         return ""

@@ -108,6 +108,27 @@ def confusion(matched: Matched, score: float) -> Int:
 
     The last row counts detections on background, the last column objects without a detection.
     """
+    classes = len(matched.positives)
+    row, column, _ = _cells(matched, score)
+    return np.bincount(row * (classes + 1) + column, minlength=(classes + 1) ** 2).reshape(classes + 1, classes + 1)
+
+
+def pictures_of_cell(matched: Matched, score: float, row: int, column: int) -> tuple[Int, Int]:
+    """Return the pictures behind a cell of the confusion matrix of `figures`, rows of the table, and the count of each.
+
+    Those with most come first.
+    """
+    shown = np.append(_visible(matched), len(matched.positives))
+    if not (0 <= row < len(shown) and 0 <= column < len(shown)):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    rows, columns, pictures = _cells(matched, score)
+    found, counts = np.unique(pictures[(rows == shown[row]) & (columns == shown[column])], return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return found[order], counts[order]
+
+
+def _cells(matched: Matched, score: float) -> tuple[Int, Int, Int]:
+    """Return row, column and picture of everything that the confusion matrix counts: objects, then stray detections."""
     table, classes = matched.table, len(matched.positives)
     counted = np.flatnonzero(matched.counted)
     finder = matched.finder[counted]
@@ -116,7 +137,10 @@ def confusion(matched: Matched, score: float) -> Int:
     row = table.truth_kind[counted].astype(np.int64)
     column = np.full(len(counted), classes)
     column[found] = table.kind[finder[found]]
-    matrix = np.bincount(row * (classes + 1) + column, minlength=(classes + 1) ** 2).reshape(classes + 1, classes + 1)
     stray = ~(matched.taken | matched.excused) & (matched.score > np.float32(score))
-    matrix[classes, :classes] = np.bincount(matched.kind[stray], minlength=classes)
-    return matrix
+    of_object = np.repeat(np.arange(table.pictures), np.diff(table.truth_start))
+    return (
+        np.concatenate([row, np.full(int(stray.sum()), classes)]),
+        np.concatenate([column, matched.kind[stray].astype(np.int64)]),
+        np.concatenate([of_object[counted], table.picture[matched.rows[stray]]]),
+    )

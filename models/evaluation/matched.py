@@ -163,7 +163,7 @@ class _Finder:
         found[self.stand[candidate]] = item
         stand = np.flatnonzero(found >= 0)
         candidate, item, kind = self.rows[stand], found[stand], self.kind[stand]
-        ignored = self._excused(iou, stand, own=True)
+        ignored = self._in_crowd(iou, stand, own=True)
         place = stand - self.first[kind] + 1
         if ignored.any():
             before = np.cumsum(ignored)
@@ -178,7 +178,7 @@ class _Finder:
         finder[item] = candidate
         taken = np.zeros(len(self.rows), np.bool_)
         taken[self.stand[candidate]] = True
-        return finder, taken, self._excused(iou, self.stand[candidate], own=False)
+        return finder, taken, self._in_crowd(iou, self.stand[candidate], own=False)
 
     def _turns(self, pairs: str, iou: float) -> tuple[Int, Int]:
         candidate, item, found = getattr(self, pairs)
@@ -187,7 +187,7 @@ class _Finder:
         rows = take_turns(candidate, item, candidates=len(self.judged), items=len(self.counted))
         return candidate[rows], item[rows]
 
-    def _excused(self, iou: float, taken: Int, *, own: bool) -> Bool:
+    def _in_crowd(self, iou: float, taken: Int, *, own: bool) -> Bool:
         """Return the unmatched detections (D,) that lie in a crowd, one of their `own` class or of any."""
         candidate, item, share = self._covered  # type: ignore[attr-defined]
         fit = share >= min(iou, ALMOST_ONE)

@@ -38,6 +38,17 @@ def ssim(picture: Tensor, reference: Tensor) -> float:
     return float((above / below).mean())
 
 
+def colourfulness(pictures: Tensor) -> Tensor:
+    """Return the colourfulness (N,) of RGB pictures (N, 3, H, W) from 0 to 1, on a scale of 0 to 255.
+
+    Hasler and Suesstrunk 2003: 0 is grey, 15 slightly, 33 moderately, 59 quite, 109 extremely colourful.
+    """
+    red, green, blue = (255 * pictures).unbind(1)
+    across, along = (red - green).flatten(1), ((red + green) / 2 - blue).flatten(1)
+    spread = (across.var(1, correction=0) + along.var(1, correction=0)).sqrt()
+    return spread + 0.3 * (across.mean(1) ** 2 + along.mean(1) ** 2).sqrt()
+
+
 def _mean(values: Tensor) -> Tensor:
     """Return the weighted mean around each pixel of (C, H, W), where the window lies wholly in the picture."""
     line = (-(torch.arange(-RADIUS, RADIUS + 1, dtype=torch.float64) ** 2) / (2 * SIGMA**2)).exp()

@@ -29,7 +29,7 @@ CLASS_FIELDS = ("class", "objects", "ap", "ap50", "ap75", "precision", "recall",
 
 def left_out(result: Result) -> list[str]:
     """Return what the figures leave out or changed, one line each: classes, pictures, annotations."""
-    return [*result.meta["notes"], *result.meta["problems"], *result.meta.get("told", ())]
+    return [*result.meta["notes"], *result.meta["problems"], *result.meta.get("truth_notes", ())]
 
 
 def names(result: Result) -> list[str]:

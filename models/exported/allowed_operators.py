@@ -147,7 +147,7 @@ to_dense _no_grad_fill_ _no_grad_uniform_ _no_grad_zero_ center binary_cross_ent
 cross_entropy_loss huber_loss kl_div l1_loss mse_loss nll_loss nll_loss2d nll_loss_nd smooth_l1_loss soft_margin_loss
 triplet_margin_loss cosine_embedding_loss hinge_embedding_loss margin_ranking_loss multi_margin_loss
 multilabel_margin_loss ctc_loss poisson_nll_loss gaussian_nll_loss _upsample_lanczos2d_aa __interpolate __upsample
-__upsample_bilinear __upsample_nearest
+__upsample_bilinear __upsample_nearest device
 """
 LANGUAGE = frozenset(_LANGUAGE.split())
 # TorchScript's own operators (prim): values, control flow, properties of tensors

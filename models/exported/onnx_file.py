@@ -37,10 +37,10 @@ def read(path: Path) -> tuple[Any, tuple[Path, ...]]:
         model = onnx.load_model_from_string(content)
     except Exception as error:  # protobuf's errors have no common base class
         raise Refusal(
-            f"{path.name} is no ONNX file, or a broken one.", advice="Export or download it again."
+            f"{path.name} is not an ONNX file, or a broken one.", advice="Export or download it again."
         ) from error
     if not len(model.graph.node):
-        raise Refusal(f"{path.name} is no ONNX file, or has no nodes.", advice="Export it again.")
+        raise Refusal(f"{path.name} is not an ONNX file, or has no nodes.", advice="Export it again.")
     return model, _take_in(onnx, model, path)
 
 
@@ -96,8 +96,8 @@ def _take_in(onnx: Any, model: Any, path: Path) -> tuple[Path, ...]:
 
 def _piece(onnx: Any, tensor: Any, path: Path) -> tuple[Path, int, int]:
     """Return file, offset and length of a tensor's external data, checked before anything is read. Raises Refusal."""
-    told = {entry.key: entry.value for entry in tensor.external_data}
-    location = told.get("location", "")
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    location = entries.get("location", "")
     if len(location) > MOST_PLACE:
         raise Refusal(f"{path.name} wants data from a place with a name too long.", advice="Nothing was read.")
     parts = Path(location.replace("\\", "/")).parts
@@ -122,7 +122,7 @@ def _piece(onnx: Any, tensor: Any, path: Path) -> tuple[Path, int, int]:
     try:
         kind = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
         needed = math.prod(tensor.dims) * kind.itemsize
-        offset, length = int(told.get("offset", 0)), int(told.get("length", needed))
+        offset, length = int(entries.get("offset", 0)), int(entries.get("length", needed))
     except (ValueError, TypeError, KeyError) as error:
         raise Refusal(f"{path.name} is broken: {tensor.name} has no size.", advice="Export it again.") from error
     if offset < 0 or length != needed or offset + length > status.st_size:

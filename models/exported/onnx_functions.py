@@ -31,13 +31,16 @@ def reshape(x: Tensor, wanted: Tensor | list[int], allow_zero: bool = False) -> 
     sides = ints(wanted)
     if not allow_zero:
         sides = [x.shape[at] if side == 0 else side for at, side in enumerate(sides)]
+    if not x.numel() and -1 in sides and 0 in sides:  # no rows: what is left to tell is what a row holds
+        rest = math.prod(side for side in x.shape if side) // math.prod(side for side in sides if side > 0)
+        sides = [rest if side == -1 else side for side in sides]
     return torch.reshape(x, sides)
 
 
 def flatten(x: Tensor, axis: int = 1) -> Tensor:
     """Return a matrix: the dimensions before `axis` and the rest, each flattened."""
     axis = axis + x.ndim if axis < 0 else axis
-    return x.reshape(math.prod(x.shape[:axis]), -1)
+    return x.reshape(math.prod(x.shape[:axis]), math.prod(x.shape[axis:]))  # -1 would not do for no rows at all
 
 
 def squeeze(x: Tensor, axes: Tensor | list[int] | None = None) -> Tensor:
@@ -86,21 +89,6 @@ def gather_elements(x: Tensor, at: Tensor, axis: int = 0) -> Tensor:
     return x.gather(axis, torch.where(at < 0, at + x.shape[axis], at))
 
 
-def gather_nd(x: Tensor, at: Tensor) -> Tensor:
-    """Select the elements or slices at the index tuples in the last dimension of `at` (GatherND)."""
-    return x[tuple(at.movedim(-1, 0))]
-
-
-def scatter_nd(x: Tensor, at: Tensor, values: Tensor) -> Tensor:
-    """Return a copy with values written at the index tuples in the last dimension of `at` (ScatterND)."""
-    return x.index_put(tuple(at.movedim(-1, 0)), values.to(x.dtype))
-
-
-def scatter_elements(x: Tensor, at: Tensor, values: Tensor, axis: int = 0) -> Tensor:
-    """Return a copy with values written along an axis, each at its own index (ScatterElements)."""
-    return x.scatter(axis, torch.where(at < 0, at + x.shape[axis], at), values)
-
-
 def expand(x: Tensor, wanted: Tensor | list[int]) -> Tensor:
     """Broadcast two-way: dimensions of size 1 in either shape are repeated."""
     return x.expand(torch.broadcast_shapes(x.shape, tuple(ints(wanted))))
@@ -116,7 +104,7 @@ def filled(sides: Tensor | list[int], value: Tensor) -> Tensor:
     return value.reshape(()).expand(ints(sides)).clone()
 
 
-def pad(x: Tensor, pads: Any, value: Any = None, axes: Any = None, mode: str = "constant") -> Tensor:
+def pad(x: Tensor, pads: Any, value: Tensor | None = None, axes: Any = None, mode: str = "constant") -> Tensor:
     """Pad; `pads` lists the beginnings of all axes, then the ends."""
     given = ints(pads)
     along = [a + x.ndim if a < 0 else a for a in ints(axes)] if axes is not None else list(range(x.ndim))
@@ -124,10 +112,25 @@ def pad(x: Tensor, pads: Any, value: Any = None, axes: Any = None, mode: str = "
     for at, axis in enumerate(along):
         sides[2 * (x.ndim - 1 - axis)], sides[2 * (x.ndim - 1 - axis) + 1] = given[at], given[at + len(along)]
     if mode == "constant":
-        return F.pad(x, sides, value=0.0 if value is None else float(value))
-    while len(sides) > 2 and sides[-2:] == [0, 0]:
-        sides = sides[:-2]
-    return F.pad(x, sides, mode={"edge": "replicate", "wrap": "circular"}.get(mode, mode))
+        return F.pad(x, sides, value=0.0 if value is None or not value.numel() else value.item())
+    for axis in range(x.ndim):
+        place = 2 * (x.ndim - 1 - axis)
+        if sides[place] or sides[place + 1]:
+            x = x.index_select(axis, _beyond(x, axis, sides[place], sides[place + 1], mode))
+    return x
+
+
+def _beyond(x: Tensor, axis: int, before: int, after: int, mode: str) -> Tensor:
+    """Return the indices along an axis that continue it on both sides."""
+    size = x.shape[axis]
+    at = torch.arange(-before, size + after, device=x.device)
+    match mode:
+        case "edge":
+            return at.clamp(0, size - 1)
+        case "wrap":
+            return at % size
+    period = max(1, 2 * (size - 1))
+    return (period // 2 - (at % period - period // 2).abs()) if size > 1 else at * 0
 
 
 def same(x: Tensor, windows: list[tuple[int, int, int]], lower: bool, fill: float) -> Tensor:
@@ -175,7 +178,14 @@ def split(x: Tensor, sizes: Any = None, axis: int = 0, count: int = 0) -> tuple[
     """Split along an axis, into given sizes or into `count` equal parts of which the last may be smaller."""
     if sizes is not None:
         return x.split(ints(sizes), axis)
+    if not 0 < count <= MOST_SIDES:
+        raise ValueError(f"{count:,} parts where those of a split are expected")
     return x.split(-(-x.shape[axis] // count), axis)
+
+
+def only(parts: tuple[Tensor, ...]) -> Tensor:
+    """Return the only part of a split."""
+    return parts[0]
 
 
 def reduced(x: Tensor, axes: Any = None, kind: str = "ReduceMean", keep: bool = True, none: bool = False) -> Tensor:
@@ -209,29 +219,22 @@ def reduced(x: Tensor, axes: Any = None, kind: str = "ReduceMean", keep: bool = 
     return x
 
 
-def spread(x: Tensor, scales: Any, sizes: Any, mode: str, corners: bool) -> Tensor:
-    """Resize maps (N, C, h, w) to the given sizes or by scales."""
-    align = {"align_corners": corners} if mode in ("bilinear", "bicubic") else {}
-    if sizes is not None:
-        return F.interpolate(x, size=ints(sizes)[2:], mode=mode, **align)
-    factors = [float(v) for v in (scales.tolist() if isinstance(scales, Tensor) else scales)][2:]
-    return F.interpolate(x, scale_factor=factors, mode=mode, **align)
-
-
 def ranged(start: Tensor, end: Tensor, step: Tensor) -> Tensor:
     """Return the range from start to end by step."""
     return torch.arange(start.item(), end.item(), step.item(), dtype=start.dtype, device=start.device)
 
 
 def top(x: Tensor, count: Any, axis: int = -1, largest: bool = True) -> tuple[Tensor, Tensor]:
-    """Return the `count` largest (or smallest) values along an axis, and their indices."""
-    values, at = x.topk(ints(count)[0], axis, largest=largest)
-    return values, at
+    """Return the `count` largest (or smallest) values along an axis, and their indices; of equal ones the first."""
+    values, at = x.sort(dim=axis, descending=largest, stable=True)
+    return values.narrow(axis, 0, ints(count)[0]), at.narrow(axis, 0, ints(count)[0])
 
 
-def best(x: Tensor, axis: int = 0, keep: bool = True, least: bool = False) -> Tensor:
-    """Return the index of the largest (or smallest) value along an axis."""
-    return x.argmin(axis, keepdim=keep) if least else x.argmax(axis, keepdim=keep)
+def best(x: Tensor, axis: int = 0, keep: bool = True, last: bool = False, least: bool = False) -> Tensor:
+    """Return the index of the first (or last) of the largest (or smallest) values along an axis."""
+    if not last:
+        return x.argmin(axis, keepdim=keep) if least else x.argmax(axis, keepdim=keep)
+    return x.shape[axis] - 1 - best(x.flip(axis), axis, keep, least=least)
 
 
 def gemm(a: Tensor, b: Tensor, c: Tensor | None, scales: tuple[float, float], turned: tuple[bool, bool]) -> Tensor:
@@ -268,17 +271,30 @@ def trilu(x: Tensor, k: Any = None, upper: bool = True) -> Tensor:
     return x.triu(offset) if upper else x.tril(offset)
 
 
-def summed(*parts: Tensor, mean: bool = False) -> Tensor:
-    """Add tensors, or average them."""
+def summed(*parts: Tensor) -> Tensor:
+    """Add tensors."""
     total = parts[0]
     for part in parts[1:]:
         total = total + part
-    return total / len(parts) if mean else total
+    return total
 
 
-def extreme(*parts: Tensor, least: bool = False) -> Tensor:
-    """Return the elementwise maximum (or minimum) of tensors."""
+def averaged(*parts: Tensor) -> Tensor:
+    """Average tensors."""
+    return summed(*parts) / len(parts)
+
+
+def largest(*parts: Tensor) -> Tensor:
+    """Return the elementwise maximum of tensors."""
     found = parts[0]
     for part in parts[1:]:
-        found = torch.minimum(found, part) if least else torch.maximum(found, part)
+        found = torch.maximum(found, part)
+    return found
+
+
+def smallest(*parts: Tensor) -> Tensor:
+    """Return the elementwise minimum of tensors."""
+    found = parts[0]
+    for part in parts[1:]:
+        found = torch.minimum(found, part)
     return found

@@ -62,7 +62,7 @@ def exported(path: Path) -> Exported:
         raise Refusal(f"{path.name} holds compiled code.", advice="Save the program with torch.export.save instead.")
     if MODEL not in names:
         raise Refusal(
-            f"{path.name} holds no program of torch.export that can be read.",
+            f"{path.name} contains no torch.export program that can be read.",
             advice="Save it again with torch.export.save of torch 2.8 or newer.",
         )
     known = {MODEL, *CONFIGS.values()}
@@ -118,7 +118,7 @@ def opened(path: Path | io.BytesIO, *, name: str = "", size: int = 0) -> Any:
             path.seek(0)
         return torch._C.PyTorchFileReader(str(path) if isinstance(path, Path) else path)
     except (zipfile.BadZipFile, RuntimeError, OSError, ValueError, NotImplementedError, OverflowError) as error:
-        raise Refusal(f"{name} is no archive, or a broken one.", advice=AGAIN) from error
+        raise Refusal(f"{name} is not an archive, or a broken one.", advice=AGAIN) from error
 
 
 def record(reader: Any, name: str, file: str) -> bytes:
@@ -158,7 +158,7 @@ def _tensors(reader: Any, folder: str, config: dict[str, Any], path: Path) -> di
         about = meta["tensor_meta"]
         kind = TYPES.get(about["dtype"])
         if kind is None or about["layout"] not in (0, 7):
-            raise Refusal(f"{name} in {path.name} is no tensor of plain numbers.", advice=AGAIN)
+            raise Refusal(f"{name} in {path.name} is not a tensor of plain numbers.", advice=AGAIN)
         size, stride = ([one["as_int"] for one in about[key]] for key in ("sizes", "strides"))
         offset = about["storage_offset"]["as_int"]
         key = (meta["path_name"], kind)

@@ -2,32 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 from torch.export.unflatten import InterpreterModule
 
-from models.exported import bounded_arithmetic
+from models.exported import bounded_arithmetic, pure_graph
 from models.exported.graph_calls import quiet
+from models.exported.onnx_inputs import CODES
 from models.exported.torch_archive import Exported
+from models.loading import filled_inputs
+from models.loading.filled_inputs import FilledInput
+from models.loading.unseen_inputs import Told, described, words_of
 from models.types import Refusal
 
+ENTRY = "filled_inputs"  # the module that holds what makes the inputs besides the picture
 ONE = {"relu": nn.ReLU, "silu": nn.SiLU, "hardswish": nn.Hardswish, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
 ONE |= {"mish": nn.Mish, "hardsigmoid": nn.Hardsigmoid, "softplus": nn.Softplus, "selu": nn.SELU, "relu6": nn.ReLU6}
+
+
+def told(given: Exported) -> list[tuple[str, list[int], torch.dtype | None]]:
+    """Return name, sizes (0 is free) and type of each of a program's inputs; a type of None is no tensor."""
+    program = given.program
+    nodes = {node.name: node for node in program.graph.nodes if node.op == "placeholder"}
+    values = [
+        (str(one), nodes[one].meta.get("val") if one in nodes else None) for one in program.graph_signature.user_inputs
+    ]
+    return [(n, _sides(given, n, v), v.dtype) if isinstance(v, Tensor) else (n, [], None) for n, v in values]
+
+
+def sees_picture(inputs: Told) -> bool:
+    """Return whether one of a program's inputs has the form of a picture."""
+    return any(
+        len(sides) == 4 and dtype is not None and dtype.is_floating_point and _pictured(name, sides)
+        for name, sides, dtype in inputs
+    )
+
+
+def _pictured(name: str, sides: Sequence[int]) -> bool:
+    code = list(sides[2:]) == [1, 1] or bool(words_of(name) & CODES)
+    return not (code and sides[1] not in (0, 1, 3))
 
 
 def unflatten(given: Exported, *, name: str) -> tuple[nn.Module, tuple[int, int, int]]:
     """Return the network of a program, and its input's channels, height and width; 0 for a size that is free.
 
     The network takes one tensor and returns what was exported, as a dictionary by name if it was one. The program's own
-    input checks are left out; whether batches work is found out by trying. Raises Refusal for a program with any input
-    but one picture.
+    input checks are left out; whether batches work is found out by trying. Inputs besides the picture are filled in.
+    Raises Refusal for a program that sees no picture.
     """
+    shape, fillings = _inputs(given, name)
+    net = unflatten_inputs(given)
+    _fill(net, fillings)
+    if (batch := _batch(given, fillings)) is not None and pure_graph.is_pure(given.program):
+        pure_graph.mark(net, batch)
+    return quiet(net).eval(), shape
+
+
+def _batch(given: Exported, fillings: Mapping[int, FilledInput]) -> int | None:
+    """Return how many pictures a program takes at a time, 0 for any number; None where that is to be found out."""
+    name = next(own for at, own in enumerate(given.program.graph_signature.user_inputs) if at not in fillings)
+    node = next(node for node in given.program.graph.nodes if node.op == "placeholder" and node.name == name)
+    sides = _sides(given, name, node.meta["val"])
+    return sides[0] if sides[0] in (0, 1) else None
+
+
+def unflatten_inputs(given: Exported) -> fx.GraphModule:
+    """Return the network of a program, which takes its inputs one by one, in their order."""
     program = given.program
-    shape = _input(given, name)
-    tree = torch.export.unflatten(program)
+    tree: Any = torch.export.unflatten(program)
     for path, module in list(tree.named_modules()):
         if path and (made := _plain(module)) is not None:
             owner, _, last = path.rpartition(".")
@@ -48,22 +93,62 @@ def unflatten(given: Exported, *, name: str) -> tuple[nn.Module, tuple[int, int,
         node.args = (dict(zip(spec.context, node.args[0], strict=False)),)
         net.recompile()
     net.__class__.__name__ = _kind(tree) or "Program"
-    return quiet(net).eval(), shape
+    return quiet(net).eval()
 
 
-def _input(given: Exported, name: str) -> tuple[int, int, int]:
+def _inputs(given: Exported, name: str) -> tuple[tuple[int, int, int], dict[int, FilledInput]]:
+    """Return the picture's channels, height and width, and by their place the inputs besides it, filled in.
+
+    Raises Refusal for a program without a picture, or with an input of which nothing is known.
+    """
     program = given.program
     wanted = program.graph_signature.user_inputs
     nodes = {node.name: node for node in program.graph.nodes if node.op == "placeholder"}
-    values = [nodes[one].meta.get("val") for one in wanted if one in nodes]
-    if len(values) != 1 or not isinstance(values[0], Tensor) or values[0].ndim != 4:
-        shapes = ", ".join(" x ".join(map(str, v.shape)) for v in values if isinstance(v, Tensor)) or "none"
+    values = [nodes[one].meta.get("val") if one in nodes else None for one in wanted]
+    told = [
+        (str(one), _sides(given, one, v), v.dtype)
+        for one, v in zip(wanted, values, strict=True)
+        if isinstance(v, Tensor)
+    ]
+    pictures = [at for at, (_, sides, dtype) in enumerate(told) if len(sides) == 4 and dtype.is_floating_point]
+    coloured = [at for at in pictures if told[at][1][1] == 3] or pictures
+    if len(told) != len(wanted) or len(coloured) != 1:
+        if len(told) == len(wanted) and not pictures:
+            raise described(name, told)
+        shapes = ", ".join(" x ".join(str(side or "?") for side in sides) for _, sides, _ in told) or "none"
         raise Refusal(
             f"{name} takes no picture alone (inputs: {shapes}).", advice="A picture is N x 3 x height x width."
         )
-    free = given.free.get(wanted[0], ())
-    sides = [0 if at in free else int(side) for at, side in enumerate(values[0].shape)]
-    return sides[1], sides[2], sides[3]
+    fillings = {}
+    for at, (own, sides, dtype) in enumerate(told):
+        if at == coloured[0]:
+            continue
+        made = FilledInput(own, sides, dtype, len(fillings) + 2)
+        if not made.choices:
+            raise filled_inputs.unknown(name, own, sides, dtype)
+        fillings[at] = made
+    sides = told[coloured[0]][1]
+    return (sides[1], sides[2], sides[3]), fillings
+
+
+def _sides(given: Exported, name: str, value: Tensor) -> list[int]:
+    free = given.free.get(name, ())
+    return [0 if at in free else int(side) for at, side in enumerate(value.shape)]
+
+
+def _fill(net: fx.GraphModule, fillings: dict[int, FilledInput]) -> None:
+    """Put modules that make the inputs besides the picture in the place of those inputs."""
+    entries = [node for node in net.graph.nodes if node.op == "placeholder"]
+    picture = next((node for at, node in enumerate(entries) if at not in fillings), None)
+    if not fillings or picture is None:
+        return
+    net.add_module(ENTRY, nn.ModuleDict({made.key: made for made in fillings.values()}))
+    for at, made in fillings.items():
+        with net.graph.inserting_after(entries[-1]):
+            filled = net.graph.call_module(f"{ENTRY}.{made.key}", (picture,))
+        entries[at].replace_all_uses_with(filled)
+        net.graph.erase_node(entries[at])
+    net.recompile()
 
 
 def _kind(module: Any) -> str:

@@ -8,6 +8,7 @@ and after loading every node of every function with an allow-list (`allowed_oper
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -26,6 +27,7 @@ BESIDE = re.compile(
     r"|\.data/\w+|\.format_version|extra/.*|model\.json|bytecode\.pkl|attributes/.*",
     re.ASCII,
 )
+METADATA, MOST_METADATA = "extra/config.txt", 1 << 20
 MOST_SOURCE_BYTES = 16 << 20
 MOST_FUNCTIONS = 100_000
 ADVICE = "Nothing of it was run. Save it again without that, or open the network's weights or its own code instead."
@@ -73,6 +75,18 @@ def opened(content: bytes, *, name: str) -> torch.jit.ScriptModule:
         if not allowed_operators.script_operator(space, kind):
             raise _refusal(name, f"calls {ascii(node.kind())[1:-1][:80]}")
     return module
+
+
+def metadata(content: bytes, *, name: str) -> dict[str, str]:
+    """Return what ultralytics writes beside a network (names, imgsz, task), as ONNX files hold it; {} for nothing."""
+    reader = torch_archive.opened(io.BytesIO(content), name=name, size=len(content))
+    if METADATA not in reader.get_all_records() or reader.get_record_size(METADATA) > MOST_METADATA:
+        return {}
+    try:
+        found = json.loads(torch_archive.record(reader, METADATA, name))
+    except (ValueError, RecursionError):
+        return {}
+    return {str(key): repr(value) for key, value in found.items()} if isinstance(found, dict) else {}
 
 
 def _refusal(name: str, what: str) -> Refusal:

@@ -358,8 +358,8 @@ def _paddings(convolutions: Sequence[Layer]) -> list[tuple[int, ...]]:
 def _pool_patterns(convolutions: Sequence[Layer]) -> list[tuple[int, ...]]:
     """Return where pixels may be pooled, after each convolution; gaps in the numbering tell more than the rest."""
     count = len(convolutions)
-    told = [layer.gap for layer in convolutions[:-1]]
-    options = [(1,) if gap in (0, 1) else (2, 1) for gap in told]
+    gaps = [layer.gap for layer in convolutions[:-1]]
+    options = [(1,) if gap in (0, 1) else (2, 1) for gap in gaps]
     free = sum(len(one) > 1 for one in options)
     if free > 7:  # too many to try each: after every change of width, or after all of them
         wider = tuple(

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from models.families import codes
 from models.families.proposal import ACTIVATION, ACTIVATIONS, Proposal, Shapes, choice, place, unit_paths
-from models.families.statistics import distances
 
 SIDES = (28, 32, 64, 128, 256)
 WAYS = {2: ((2, 0, 0),), 3: ((2, 0, 0), (2, 1, 1), (1, 1, 0), (1, 0, 0)), 4: ((2, 1, 0), (1, 0, 0), (2, 0, 0))}
@@ -58,10 +57,10 @@ class Generator(nn.Module):
 class GeneratorOnly(nn.Module):
     """A generator with what Vitrine needs to know of it."""
 
-    def __init__(self, generator: Generator, *, dims: int, output: str) -> None:
+    def __init__(self, generator: Generator, *, dims: int, output: str, code: str = "plain") -> None:
         super().__init__()
         self.generator = generator
-        self.latent = [{"kind": "gaussian", "size": dims, "name": "noise"}]
+        self.latent = codes.blocks(dims, code)
         self.range = (-1.0, 1.0) if output == "tanh" else (0.0, 1.0)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -149,28 +148,27 @@ def _built(
 ) -> nn.Module:
     """Return the generator: each layer, its norm if one follows, and the activation; the output's function at the end.
 
-    With `small`, channels and side of the map that the linear layer makes, that layer has no activation, and norms
-    whose epsilon may be unusual are all but the first.
+    With `small`, channels and side of the map that the linear layer makes, that layer and a norm of its own have no
+    activation, and all other norms may have an unusual epsilon.
     """
     steps: list[tuple[str, nn.Module]] = []
-    first = True
     for at, unit in enumerate(units):
         norm = unit not in layers
         if norm:
-            own = small is not None and first  # PyTorch-GAN gives its epsilon to all norms but the first
+            own = small is not None and at == 1  # PyTorch-GAN gives its epsilon to all norms but one of a linear layer
             eps = 1e-5 if own else float(assumed.get("eps", "1e-05"))
             steps.append((unit, nn.BatchNorm2d(shapes[f"{unit}.running_mean"][0], eps)))
-            first = False
         else:
             steps += [(f"enlarged{at}", doubled[unit])] if unit in doubled else []
             steps.append((unit, layers[unit]))
         following = units[at + 1] if at + 1 < len(units) else ""
         linear = small is not None and at == 0
-        early = small is not None and norm and sum(step[0] in units and step[0] not in layers for step in steps) == 1
+        early = small is not None and norm and at == 1
         if following in layers and not linear and not early:
             steps.append((f"activation{at}", ACTIVATIONS[assumed.get("activation", "relu")]()))
     steps.append(("output", nn.Tanh() if assumed.get("output", "tanh") == "tanh" else nn.Sigmoid()))
-    return GeneratorOnly(Generator(steps, small=small), dims=dims, output=assumed.get("output", "tanh"))
+    output, code = assumed.get("output", "tanh"), assumed.get("code", "plain")
+    return GeneratorOnly(Generator(steps, small=small), dims=dims, output=output, code=code)
 
 
 def _proposal(
@@ -182,7 +180,7 @@ def _proposal(
     except (ValueError, KeyError, RuntimeError):
         return None
     ways = (activation, *(way for way in ("relu", "leaky_relu", "leaky_relu_01", "elu") if way != activation))
-    offered = {**more, "activation": {**ACTIVATION, "choices": ways}, "output": OUTPUT}
+    offered = {**more, "activation": {**ACTIVATION, "choices": ways}, "output": OUTPUT, **codes.offered(dims, shapes)}
     if any(name.endswith("running_mean") for name in shapes):
         offered["eps"] = {**EPS, "choices": (eps, "0.8" if eps == "1e-05" else "1e-05")}
     normed = "eps" in offered
@@ -191,14 +189,8 @@ def _proposal(
         task="generation",
         build=build,
         offered=offered,
-        judged=tuple(name for name in offered if name != "output") if normed else (),
+        judged=tuple(name for name in offered if name not in ("output", "code")) if normed else (),
         renamed=lambda state: {f"generator.{name}": tensor for name, tensor in state.items()},
-        measure=partial(_distance, dims) if normed else None,
-        evidence="With random codes its normalisation layers get values {} nats from those in training",
+        measure=codes.distance if normed else None,
+        evidence="With random codes its normalisation layers get values {number} nats from those in training",
     )
-
-
-def _distance(dims: int, net: nn.Module, pictures: Tensor) -> float:
-    """Return how far what reaches the norms is from what they saw in training, on random codes."""
-    codes = torch.randn(64, dims, generator=torch.Generator().manual_seed(0))
-    return distances(net, codes.to(pictures.device))[1]

@@ -42,7 +42,7 @@ def build(shapes: Shapes, head: str, activation: str = "relu") -> nn.Module:
         elif f"{unit}.running_mean" in shapes:
             made.put(inner, nn.BatchNorm1d(shapes[f"{unit}.running_mean"][0], affine=f"{unit}.weight" in shapes))
         else:
-            raise ValueError(f"{unit} is no layer of a head")
+            raise ValueError(f"{unit} is not a layer of a head")
     return made
 
 

@@ -26,6 +26,7 @@ from models.families.proposal import (
     choice,
     indices,
     numbered,
+    place,
     pooled,
     under,
 )
@@ -37,8 +38,11 @@ SHORTCUTS = {
 }
 STEMS = {"plain": "keeps the size", "pooled": "max pooling after it", "halved": "stride 2 and max pooling"}
 PARTS = re.compile(
-    r"(conv[123]|bn[123]|fc[12]|shortcut\.[01]|downsample\.[01])\.(weight|bias|running_\w+|num_batches_tracked)"
+    r"(conv[123]|bn[123]|fc[12]|se\.se[12]|shortcut\.[01]|downsample\.[01])\.(weight|bias|running_\w+|num_batches_tracked)"
 )
+HALVED = {"third": "from the third stage on", "second": "from the second stage on"}
+BESIDE = {"activated": "what is normalised and activated", "given": "what the block is given"}
+TWO = {"first": "the first convolution", "second": "the second convolution"}
 STRIDES = {"second": "the 3 x 3 convolution", "first": "the first 1 x 1 convolution"}
 
 
@@ -50,7 +54,7 @@ class Block(nn.Module):
         self.stride = stride
         self.before = pre_activated(shapes)
         self.width = [n for n in ("conv1", "conv2", "conv3") if f"{n}.weight" in shapes]
-        at = 0 if len(self.width) == 2 or assumed.get("stride") == "first" else 1
+        at = 0 if assumed.get("stride", "first" if len(self.width) == 2 else "second") == "first" else 1
         for number, name in enumerate(self.width):
             out, inside, side, _ = shapes[f"{name}.weight"]
             made = shapes[f"{self.width[number - 1]}.weight"][0] if number else inside
@@ -59,7 +63,7 @@ class Block(nn.Module):
             self.add_module(name, conv)
             self.add_module(f"bn{number + 1}", nn.BatchNorm2d(shapes[f"bn{number + 1}.weight"][0]))
         self.out = shapes[f"{self.width[-1]}.weight"][0]
-        self.way = assumed.get("shortcut", "padded")
+        self.way, self.raw = assumed.get("shortcut", "padded"), assumed.get("beside") == "given"
         self.side_path = next((n for n in ("shortcut", "downsample") if f"{n}.0.weight" in shapes), "")
         if self.side_path:
             out, inside, side, _ = shapes[f"{self.side_path}.0.weight"]
@@ -74,18 +78,26 @@ class Block(nn.Module):
             for name in ("fc1", "fc2"):
                 out, inside = shapes[f"{name}.weight"][:2]
                 self.add_module(name, nn.Conv2d(inside, out, 1, bias=f"{name}.bias" in shapes))
+        self.inner = "se.se1.weight" in shapes  # RegNet weighs channels before the last convolution
+        if self.inner:
+            for name in ("se.se1", "se.se2"):
+                out, inside = shapes[f"{name}.weight"][:2]
+                place(self, name, nn.Conv2d(inside, out, 1, bias=f"{name}.bias" in shapes))
         self.activation = ACTIVATIONS[assumed.get("activation", "relu")]()
 
     def forward(self, x: Tensor) -> Tensor:
         if self.before:
             out = self.activation(self.get_submodule("bn1")(x))
-            beside = self._beside(out if self.side_path else x)
+            beside = self._beside(out if self.side_path and not self.raw else x)
             out = self.get_submodule(self.width[0])(out)
             for number, name in enumerate(self.width[1:], 2):
                 out = self.get_submodule(name)(self.activation(self.get_submodule(f"bn{number}")(out)))
             return self._squeezed(out) + beside
         out, last = x, len(self.width)
         for number, name in enumerate(self.width, 1):
+            if self.inner and number == last:
+                share = functional.relu(self.get_submodule("se.se1")(functional.adaptive_avg_pool2d(out, 1)))
+                out = out * self.get_submodule("se.se2")(share).sigmoid()
             out = self.get_submodule(f"bn{number}")(self.get_submodule(name)(out))
             out = self.activation(out) if number < last else out
         return self.activation(self._squeezed(out) + self._beside(x))
@@ -130,9 +142,12 @@ class ResidualNet(RebuiltClassifier):
         self.relu = ACTIVATIONS[assumed.get("activation", "relu")]()
         self.maxpool = nn.Identity() if stem == "plain" else nn.MaxPool2d(3, 2, 1)
         self._stages = [f"layer{number}" for number in stages(shapes)]
+        halved = 2 if assumed.get("halved") == "third" else 1
         for at, name in enumerate(self._stages):
             blocks = [
-                Block(under(shapes, f"{name}.{number}."), stride=2 if at and not number else 1, assumed=assumed)
+                Block(
+                    under(shapes, f"{name}.{number}."), stride=2 if at >= halved and not number else 1, assumed=assumed
+                )
                 for number in indices(shapes, f"{name}.")
             ]
             self.add_module(name, nn.Sequential(*blocks))
@@ -179,6 +194,16 @@ def propose(shapes: Shapes) -> Proposal | None:
         offered["shortcut"] = choice(title, help_, tuple(SHORTCUTS), SHORTCUTS)
     if deep:
         offered["stride"] = choice("Stride", "Which convolution of a block halves the size.", tuple(STRIDES), STRIDES)
+    if pre_activated(first) and any(".shortcut.0." in n or ".downsample.0." in n for n in shapes):
+        # Those that end in a norm are of code whose shortcut takes the block's input; wide ones with biases halve late.
+        ended = any(f"{n}.weight" in shapes and not _norm_of_stem(shapes, n) for n in ("bn", "bn1"))
+        ways = ("given", "activated") if ended else ("activated", "given")
+        offered["beside"] = choice("Shortcut's input", "What the convolution on a shortcut is given.", ways, BESIDE)
+        if not deep:
+            ways = ("second", "first") if ended and "conv1.bias" in first else ("first", "second")
+            offered["stride"] = choice("Stride", "Which convolution of a block halves the size.", ways, TWO)
+    if deep and first["conv1.weight"][0] == first["conv3.weight"][0]:  # RegNet's blocks do not widen
+        offered["halved"] = choice("Halved", "From which stage on the size is halved.", ("third", "second"), HALVED)
     classes = heads.outputs(shapes, heads.name_of(shapes))
     small = stem[2] < 7
     depth = blocks * (3 if deep else 2) + 2

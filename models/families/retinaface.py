@@ -186,7 +186,7 @@ def propose(shapes: Shapes) -> Proposal | None:
         offered=offered,
         judged=tuple(offered),
         about={"preprocessing": PREPROCESSING},
-        told=lambda assumed: {"anchors": ANCHORS[assumed.get("variant", "leaky_relu")]},
+        stated=lambda assumed: {"anchors": ANCHORS[assumed.get("variant", "leaky_relu")]},
     )
 
 

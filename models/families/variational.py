@@ -7,6 +7,7 @@ conditional one, whose decoder also takes a class, is opened as a generator: its
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -58,7 +59,7 @@ class LayeredVAE(nn.Module):
         self._bare = assumed.get("unfolded") == "plain"
         self._double = assumed.get("spread") == "log_sigma"
         for path in (*plan.encoder, *plan.heads, *plan.decoder):
-            place(self, path, _made(shapes, path, plan.kinds[path]))
+            place(self, path, _made(shapes, path, plan.kinds[path], loose=plan.loose))
         self.activation, self.last = ACTIVATIONS[assumed.get("activation", "relu")](), last()
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,6 +88,8 @@ class LayeredVAE(nn.Module):
                 width = self._plan.first_width
                 side = round((x.shape[1] / width) ** 0.5)
                 x = x.view(len(x), width, side, side)
+            if kinds[path] == "linear":
+                x = x.flatten(1)
             x = self.get_submodule(path)(x)
             following = kinds[paths[at + 1]] if at + 1 < len(paths) else ""
             bare = self._bare and kinds[path] == "linear" and following in ("transposed", "kept")
@@ -120,6 +123,7 @@ class _Plan:
         self.decoder: list[str] = []
         self.kinds: dict[str, str] = {}
         self.classes = 0
+        self.loose = False
         units = unit_paths(shapes)
         self.heads = _heads(shapes, units)
         if not self.heads:
@@ -139,7 +143,7 @@ class _Plan:
     def _add(self, shapes: Shapes, path: str, width: int, *, encoder: bool) -> int:
         weight = shapes.get(f"{path}.weight", shapes.get(f"{path}.running_mean"))
         if weight is None or len(weight) not in (1, 2, 4):
-            raise ValueError(f"{path} is no layer of such a network")
+            raise ValueError(f"{path} is not a layer of such a network")
         (self.encoder if encoder else self.decoder).append(path)
         if f"{path}.running_mean" in shapes:
             flat = self.kinds.get((self.encoder if encoder else self.decoder)[-2]) == "linear"
@@ -147,7 +151,7 @@ class _Plan:
             self._flat = {*getattr(self, "_flat", set()), *([path] if flat else [])}
             return width
         if len(weight) == 1:
-            raise ValueError(f"{path} is no layer of such a network")
+            raise ValueError(f"{path} is not a layer of such a network")
         if len(weight) == 2:
             self.kinds[path] = "linear"
             return weight[0]
@@ -155,6 +159,10 @@ class _Plan:
             self.kinds[path] = "halved"
             return weight[0]
         self.kinds[path] = "transposed" if weight[2] != 3 or weight[1] not in (1, 3) else "kept"
+        bias = shapes.get(f"{path}.bias", (0,))[0]
+        if weight[0] != weight[1] and bias in weight[:2]:  # a bias is as long as what its layer gives
+            self.kinds[path] = "kept" if bias == weight[0] else "transposed"
+            return bias
         if self.kinds[path] == "kept" and width % weight[1] and not width % weight[0]:
             self.kinds[path] = "transposed"
         if self.kinds[path] == "transposed" and width % weight[0] and not width % weight[1]:
@@ -173,9 +181,14 @@ class _Plan:
             self.first_width = weight[0] if self.kinds[spatial[0]] == "transposed" else weight[1]
             small = round((made / self.first_width) ** 0.5)
             doubled = sum(self.kinds[path] == "transposed" for path in spatial)
+            self.loose = small == 1 and all(self.kinds[path] == "transposed" for path in spatial)
             last = shapes[f"{spatial[-1]}.weight"]
             self.channels = last[1] if self.kinds[spatial[-1]] == "transposed" else last[0]
             self.side = small * 2**doubled
+            if self.loose:  # from one pixel, without padding, as in World Models (Ha and Schmidhuber 2018)
+                self.side = 1
+                for path in spatial:
+                    self.side = (self.side - 1) * 2 + shapes[f"{path}.weight"][2]
         else:
             self.first_width = 1
             found = [(c, round((made / c) ** 0.5)) for c in (1, 3) if round((made / c) ** 0.5) ** 2 * c == made]
@@ -183,10 +196,10 @@ class _Plan:
                 raise ValueError("no square picture")
             self.channels, self.side = found[0]
         if self.convolutions:
-            halved = sum(self.kinds[path] == "halved" for path in self.encoder)
             ends = self.side
-            for _ in range(halved):
-                ends = (ends + 1) // 2
+            for path in (path for path in self.encoder if self.kinds[path] == "halved"):
+                side = shapes[f"{path}.weight"][2]
+                ends = (ends - side) // 2 + 1 if self.loose else (ends + 1) // 2
             last = next(path for path in reversed(self.encoder) if self.kinds[path] == "halved")
             after = [path for path in self.encoder if self.kinds[path] == "linear"]
             flat = shapes[f"{after[0]}.weight"][1] if after else inside
@@ -224,7 +237,9 @@ def propose(shapes: Shapes) -> Proposal | None:
         offered["unfolded"] = {**UNFOLDED, "choices": ways}
     judged = tuple(offered)
     if not plan.classes:
-        offered["spread"] = SPREADS
+        ways = SPREADS["choices"]
+        sigma = re.search(r"log_?(sigma|std|sd)", "".join(plan.heads[1:]), re.I)
+        offered["spread"] = {**SPREADS, "choices": ways[::-1] if sigma else ways}
     about = "conditional" if plan.classes else "convolutional" if plan.convolutions else "linear"
     return Proposal(
         title=f"VAE of {about} layers, {plan.dims} dimensions",
@@ -237,7 +252,7 @@ def propose(shapes: Shapes) -> Proposal | None:
         renamed=lambda state: {f"generator.{n}": t for n, t in state.items()} if plan.classes else state,
         measure=None if plan.classes else _reconstruction,
         fits=0.002,
-        evidence="Bundled pictures come back with a mean squared error of {}",
+        evidence="Bundled pictures come back with a mean squared error of {number}",
         about={"latent_classes": plan.classes} if plan.classes else {},
     )
 
@@ -263,10 +278,15 @@ def _heads(shapes: Shapes, units: Sequence[str]) -> tuple[str, str] | tuple[()]:
             return unit, other
         if SPREAD.fullmatch(names[0]) and not SPREAD.fullmatch(names[1]) and MEAN.fullmatch(names[1]):
             return other, unit
+    for (one, two), after in zip(itertools.pairwise(found), found[2:], strict=False):
+        dims, inside = shapes[f"{one}.weight"]
+        # No chain has two layers of one shape side by side, unless they are square: both take what came before.
+        if shapes[f"{two}.weight"] == (dims, inside) and dims < inside and shapes[f"{after}.weight"][1] == dims:
+            return one, two
     return ()
 
 
-def _made(shapes: Shapes, path: str, kind: str) -> nn.Module:
+def _made(shapes: Shapes, path: str, kind: str, *, loose: bool = False) -> nn.Module:
     bias = f"{path}.bias" in shapes
     if kind == "norm":
         width = shapes[f"{path}.running_mean"][0]
@@ -275,6 +295,10 @@ def _made(shapes: Shapes, path: str, kind: str) -> nn.Module:
     if kind == "linear":
         return nn.Linear(weight[1], weight[0], bias=bias)
     side = weight[2]
+    if loose and kind == "halved":
+        return nn.Conv2d(weight[1], weight[0], side, 2, bias=bias)
+    if loose:
+        return nn.ConvTranspose2d(weight[0], weight[1], side, 2, bias=bias)
     if kind == "halved":
         return nn.Conv2d(weight[1], weight[0], side, 2, (side - 1) // 2, bias=bias)
     if kind == "kept":

@@ -2,5 +2,6 @@
 
 Needs torch, so the window never imports it.
 
-May import models.attributions, models.runtime, models.tracing and the vocabulary.
+May import models.attributions, models.detection, models.latent, models.pictures, models.runtime, models.tracing,
+models.truth and the vocabulary.
 """

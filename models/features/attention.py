@@ -75,7 +75,14 @@ class Seen:
 
 def attends(net: nn.Module) -> bool:
     """Return whether a network has self-attention modules over all of its tokens, of a library that is known."""
-    return any(_is_own(module, name) for name, module in net.named_modules())
+    return bool(_own(net))
+
+
+def _own(net: nn.Module) -> dict[int, str]:
+    """Return the names of the self-attention modules by their ids, without those that pool all tokens into one."""
+    pooling = [module for module in net.modules() if type(module).__name__.endswith("PoolingHead")]
+    inner = {id(part) for module in pooling for part in module.modules()}
+    return {id(m): name for name, m in net.named_modules() if _is_own(m, name) and id(m) not in inner}
 
 
 def _is_own(module: nn.Module, name: str) -> bool:
@@ -195,7 +202,7 @@ def _watched(net: nn.Module, found: Seen) -> Iterator[list[tuple[int, int, int]]
 
     Yields the heads, tokens and channels of each block, filled inside the context.
     """
-    names = {id(m): name for name, m in net.named_modules() if _is_own(m, name)}
+    names = _own(net)
     counts, places = Numbers(), dict[tuple[str, int], int]()
     sizes: list[tuple[int, int, int]] = []
 

@@ -3,5 +3,5 @@
 `transformers` is an optional extra: it is imported on first use only, and never by `folder`, which the window may
 import.
 
-May import models.cards, models.loading, models.pictures, models.runtime and the vocabulary.
+May import models.cards, models.detection, models.loading, models.pictures, models.runtime and the vocabulary.
 """

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from models.detection.skeleton import COCO_POINTS
 from models.hugging_face.library import library
 from models.types import Refusal
 
@@ -27,7 +28,7 @@ NEVER = frozenset(
     {
         *("dtype", "torch_dtype", "output_hidden_states", "output_attentions", "return_dict", "transformers_version"),
         *("fusion_config", "quantization_config", "per_layer_config", "tie_last_hidden_states", "architectures"),
-        "chunk_size_feed_forward",
+        *("chunk_size_feed_forward", "model_args"),
     }
 )
 _SUB = ("backbone_config", "vision_config", "text_config")
@@ -37,6 +38,8 @@ _TIMM = re.compile(r"[a-z0-9_]{1,60}(\.[a-z0-9_]{1,60})?")
 
 def configuration(kind: Any, content: Mapping[str, Any], name: str) -> Any:
     """Return the configuration of a network's class `kind`. Raises Refusal for what is not one of its values."""
+    if kind.config_class.__name__ == "TimmWrapperConfig":
+        content = _labelled(content)
     try:
         made = kind.config_class(**_fields(kind.config_class, content))
     except Refusal:
@@ -56,12 +59,24 @@ def _fields(kind: Any, content: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in content.items():
         if key in known and value is not None:
             found[key] = _sub(kind, key, value) if key in _SUB and isinstance(value, dict) else _checked(key, value)
+    if not _TIMM.fullmatch(str(found.get("architecture", "none"))):
+        raise Refusal(f"The configuration names a network that is elsewhere ({str(found['architecture'])[:60]!r}).")
     if "backbone" in found:
         if not _TIMM.fullmatch(str(found["backbone"])):
             raise Refusal(f"The configuration names a backbone that is elsewhere ({str(found['backbone'])[:60]!r}).")
         if found.get("use_timm_backbone") is False and "backbone_config" in found:
             del found["backbone"]
     return found
+
+
+def _labelled(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return timm's form of a configuration with the names of its classes, or their number, as the library has them."""
+    names, count = content.get("label_names"), content.get("num_classes")
+    if isinstance(names, list) and len(names) <= MOST_CLASSES:
+        return {**content, "id2label": {str(at): str(name)[:MOST_TEXT] for at, name in enumerate(names)}}
+    if type(count) is int and 0 < count <= MOST_CLASSES:
+        return {**content, "num_labels": count}
+    return dict(content)
 
 
 def _sub(kind: Any, key: str, content: dict[str, Any]) -> dict[str, Any]:
@@ -101,6 +116,15 @@ def _checked(key: str, value: Any) -> Any:
         case None:
             return None
     raise Refusal(f"The configuration's {key} is a {type(value).__name__}.")
+
+
+def points(config: Any) -> tuple[str, ...]:
+    """Return the names of a pose network's points: the configuration's own, COCO's for 17, else numbers from 1."""
+    count = int(getattr(config, "num_labels", 0) or 0)
+    named = classes(config, count)
+    if any(name != f"class {i}" for i, name in enumerate(named)):
+        return named
+    return COCO_POINTS if count == len(COCO_POINTS) else tuple(f"point {i}" for i in range(1, count + 1))
 
 
 def classes(config: Any, count: int) -> tuple[str, ...]:

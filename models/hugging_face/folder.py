@@ -21,11 +21,7 @@ TOKENIZER = (
 MOST_INDEX_BYTES = 32 << 20
 MOST_DEPTH = 12
 MOST_SHARDS = 64
-_SHARD = re.compile(r"[\w.-]+\.safetensors")
-_CONVERT = (
-    "Convert it where it was made: AutoModel.from_pretrained(FOLDER).save_pretrained(FOLDER, safe_serialization=True), "
-    "with the class that config.json names."
-)
+_SHARD, _PICKLED_SHARD = re.compile(r"[\w.-]+\.safetensors"), re.compile(r"[\w.-]+\.bin")
 
 
 @dataclass(frozen=True)
@@ -69,28 +65,33 @@ def read(path: Path) -> Folder:
 
 
 def _weights(path: Path) -> tuple[Path, ...]:
-    """Return the files of the weights, all safetensors."""
+    """Return the files of the weights: safetensors, else one file of PyTorch's."""
     if (path / WEIGHTS).is_file():
         return (path / WEIGHTS,)
     if (path / INDEX).is_file():
-        listed = _json(path / INDEX, MOST_INDEX_BYTES).get("weight_map")
-        names = sorted({str(name) for name in listed.values()}) if isinstance(listed, dict) else []
-        if not names or len(names) > MOST_SHARDS or not all(_SHARD.fullmatch(name) for name in names):
-            raise Refusal(f"{INDEX} of {path.name} does not list its files.", advice="Download the folder again.")
-        missing = [name for name in names if not (path / name).is_file()]
-        if missing:
-            message = f"{missing[0]}, a part of the weights of {path.name}, is not there."
-            raise Refusal(message, advice="Download the folder again.")
-        return tuple(path / name for name in names)
-    pickled = [name for name in PICKLED if (path / name).is_file()]
-    if pickled:
-        message = f"The weights of {path.name} are pickled ({pickled[0]}), which could run code; nothing was read."
-        raise Refusal(message, advice=_CONVERT)
+        return _parts(path, INDEX, _SHARD)
+    if (path / PICKLED[0]).is_file():  # read as tensors alone, without unpickling
+        return (path / PICKLED[0],)
+    if (path / PICKLED[1]).is_file():  # likewise
+        return _parts(path, PICKLED[1], _PICKLED_SHARD)
     named = sorted(one.name for one in path.glob("*.safetensors"))
     if len(named) == 1:
         return (path / named[0],)
     advice = f"It needs {WEIGHTS}." + (f" There are {', '.join(named[:4])}." if named else "")
     raise Refusal(f"{path.name} has a configuration but no weights.", advice=advice)
+
+
+def _parts(path: Path, index: str, named: re.Pattern[str]) -> tuple[Path, ...]:
+    """Return the files that an index lists. Raises Refusal if it lists none, others, or one that is not there."""
+    listed = _json(path / index, MOST_INDEX_BYTES).get("weight_map")
+    names = sorted({str(name) for name in listed.values()}) if isinstance(listed, dict) else []
+    if not names or len(names) > MOST_SHARDS or not all(named.fullmatch(name) for name in names):
+        raise Refusal(f"{index} of {path.name} does not list its files.", advice="Download the folder again.")
+    missing = [name for name in names if not (path / name).is_file()]
+    if missing:
+        message = f"{missing[0]}, a part of the weights of {path.name}, is not there."
+        raise Refusal(message, advice="Download the folder again.")
+    return tuple(path / name for name in names)
 
 
 def _other(path: Path, config: Mapping[str, Any]) -> Refusal:
@@ -106,16 +107,16 @@ def _other(path: Path, config: Mapping[str, Any]) -> Refusal:
 
 def _no_code(content: Mapping[str, Any], file: Path) -> None:
     """Raise Refusal for a configuration that names classes in code of its own."""
-    if _holds(content, "auto_map"):
+    if _has_value(content, "auto_map"):
         message = f"{file.parent.name} wants code of its own to be run ({file.name} has auto_map): it was not opened."
         advice = "Vitrine never runs such code. Open the network from a file of code that you read and allow yourself."
         raise Refusal(message, advice=advice)
 
 
-def _holds(content: Any, key: str) -> bool:
+def _has_value(content: Any, key: str) -> bool:
     if isinstance(content, dict):
-        return bool(content.get(key)) or any(_holds(value, key) for value in content.values())
-    return isinstance(content, list) and any(_holds(value, key) for value in content)
+        return bool(content.get(key)) or any(_has_value(value, key) for value in content.values())
+    return isinstance(content, list) and any(_has_value(value, key) for value in content)
 
 
 def _json(path: Path, most: int) -> dict[str, Any]:

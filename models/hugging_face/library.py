@@ -16,13 +16,16 @@ from models.types import Refusal
 
 INSTALL = "pip install transformers"
 DETECTION, INSTANCES, SEGMENTATION, DEPTH = "detection", "instances", "segmentation", "depth"
-CLASSIFICATION, FEATURES = "classification", "features"
+CLASSIFICATION, FEATURES, ZERO_SHOT = "classification", "features", "zero shot"
+POSE, INTEREST_POINTS = "pose", "interest points"
 # The library's own tables of classes, each with the task that it is for; an earlier one wins.
 _TABLES = (
     ("MODEL_FOR_OBJECT_DETECTION_MAPPING_NAMES", DETECTION),
     ("MODEL_FOR_UNIVERSAL_SEGMENTATION_MAPPING_NAMES", INSTANCES),
     ("MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING_NAMES", SEGMENTATION),
     ("MODEL_FOR_DEPTH_ESTIMATION_MAPPING_NAMES", DEPTH),
+    ("MODEL_FOR_POSE_ESTIMATION_MAPPING_NAMES", POSE),
+    ("MODEL_FOR_KEYPOINT_DETECTION_MAPPING_NAMES", INTEREST_POINTS),
     ("MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES", CLASSIFICATION),
     ("MODEL_FOR_IMAGE_MAPPING_NAMES", FEATURES),
     ("MODEL_FOR_BACKBONE_MAPPING_NAMES", FEATURES),
@@ -32,12 +35,14 @@ _VISION_SIDES = {
     "CLIPVisionModelWithProjection": "clip_vision_model",
     "SiglipVisionModel": "siglip_vision_model",
 }
+_WITH_TEXTS = {"CLIPModel": "clip", "SiglipModel": "siglip"}
 # Families whose scores or inputs are of another kind: videos, colours as words, several pictures, a prompt's depth.
 _NOT_THESE = {
     DETECTION: ("pp_doclayout", "pp_ocr"),
     INSTANCES: ("oneformer", "videomt", "eomt"),
     SEGMENTATION: ("tipsv2", "sapiens2"),
     DEPTH: ("depth_pro", "prompt_depth_anything", "tipsv2", "zoedepth", "chmv2"),
+    POSE: ("sapiens2",),
     CLASSIFICATION: ("donut", "imagegpt", "perceiver", "shieldgemma", "siglip2"),
     FEATURES: (
         *("cohere2", "depth_pro", "imagegpt", "llama4", "mllama", "swin2sr", "timesformer", "videomae", "videoprism"),
@@ -89,6 +94,7 @@ def architectures() -> Mapping[str, tuple[str, str]]:
             for name in (names,) if isinstance(names, str) else names:
                 found.setdefault(name, (task, kind))
     found |= {name: (FEATURES, kind) for name, kind in _VISION_SIDES.items()}
+    found |= {name: (ZERO_SHOT, kind) for name, kind in _WITH_TEXTS.items()}
     return found
 
 
@@ -110,7 +116,7 @@ def _unknown(name: str, kind: str) -> Refusal:
     shown = "".join(c for c in name if c.isprintable())[:80]
     if kind in known:
         message = f"{shown} is a network of a kind that opens ({kind[:40]}), but for a task that Vitrine does not show."
-        return Refusal(message, advice="Detection, segmentation, classification, depth and features open.")
+        return Refusal(message, advice="Detection, segmentation, classification, depth, key points and features open.")
     message = f"{shown} is not a network that Vitrine can show: it sees no single picture, or this version of "
     message += f"transformers ({library().__version__}) does not know it."
     return Refusal(message, advice="Networks for pictures open; for a newer one update transformers.")

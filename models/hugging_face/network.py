@@ -43,7 +43,7 @@ def build(folder: Folder, state: Mapping[str, Tensor]) -> tuple[nn.Module, str]:
         config = configuration.configuration(kind, folder.config, folder.path.name)
         _needs_timm(config, folder)
         try:
-            net, told = kind.from_pretrained(
+            net, report = kind.from_pretrained(
                 None,
                 config=config,
                 state_dict=dict(state),
@@ -56,10 +56,10 @@ def build(folder: Folder, state: Mapping[str, Tensor]) -> tuple[nn.Module, str]:
             )
         except (RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError, ImportError) as error:
             raise _misfit(folder, kind, " ".join(str(error).split())[:200]) from error
-    missing = sorted(name for name in told["missing_keys"] if not (task == FEATURES and _unread(name)))
-    if told.get("mismatched_keys") or missing:
-        names = ", ".join(missing[:NAMED]) or ", ".join(str(one[0]) for one in list(told["mismatched_keys"])[:NAMED])
-        raise _misfit(folder, kind, f"{len(missing) or len(told['mismatched_keys'])} tensors, such as {names}")
+    missing = sorted(name for name in report["missing_keys"] if not (task == FEATURES and _unread(name)))
+    if report.get("mismatched_keys") or missing:
+        names = ", ".join(missing[:NAMED]) or ", ".join(str(one[0]) for one in list(report["mismatched_keys"])[:NAMED])
+        raise _misfit(folder, kind, f"{len(missing) or len(report['mismatched_keys'])} tensors, such as {names}")
     return net.eval(), task
 
 

@@ -13,7 +13,7 @@ from models import files, model_name
 from models.cards import card as cards
 from models.cards import model_folder
 from models.cards.card import Card
-from models.hugging_face import configuration, folder, library, network, preparation
+from models.hugging_face import configuration, folder, library, network, pose, preparation, zero_shot
 from models.hugging_face.folder import Folder
 from models.loading.opened_model import Opened
 from models.loading.preprocess import Preprocess
@@ -25,6 +25,8 @@ TASKS = {
     library.CLASSIFICATION: "classification",
     **dict.fromkeys((library.SEGMENTATION, library.DEPTH), "segmentation"),
     library.FEATURES: "features",
+    library.ZERO_SHOT: "classification",
+    **dict.fromkeys((library.POSE, library.INTEREST_POINTS), "landmarks"),
 }
 README_BYTES = 1 << 16
 _LICENCE = re.compile(r"^license:\s*[\"']?([\w.+ -]{1,40})", re.MULTILINE)
@@ -42,8 +44,14 @@ def opened(path: Path, assumed: Mapping[str, str], context: Context, *, name: st
         state = network.state_of(found)
     net, task = network.build(found, state)
     made = _preparation(found)
+    texts: tuple[str, ...] = ()
+    if task == library.ZERO_SHOT:
+        given, assumed = zero_shot.taken(assumed)
+        beside = cards.beside(found.weights[0])
+        texts = zero_shot.prompts(given, beside.classes if beside is not None else ())
+        net = zero_shot.compared(net, path, texts)
     model_name.check(assumed, {}, name=name or path.name)
-    card = _card(found, net, task, made, name=name)
+    card = _card(found, net, task, made, name=name, texts=texts)
     files_of = tuple(
         one for one in (path / model_folder.CONFIG, *(path / own for own in folder.PROCESSORS)) if one.exists()
     )
@@ -54,25 +62,33 @@ def opened(path: Path, assumed: Mapping[str, str], context: Context, *, name: st
 
 
 def _preparation(found: Folder) -> Any:
-    return preparation.preparation(preparation.processor_of(found))
+    processor = preparation.processor_of(found)
+    return pose.PoseCrop(processor) if type(processor).__name__ == pose.KIND else preparation.preparation(processor)
 
 
-def _card(found: Folder, net: Any, task: str, made: Any, *, name: str) -> Card:
+def _card(found: Folder, net: Any, task: str, made: Any, *, name: str, texts: tuple[str, ...] = ()) -> Card:
     place = found.weights[0]
     own = cards.beside(place)
+    if own is not None and texts:
+        own = replace(own, classes=texts)
     card = own or Card(name or found.path.name, task="", weights=place)
     count = int(getattr(net.config, "num_labels", 0) or 0)
-    classes = () if task in (library.FEATURES, library.DEPTH) else configuration.classes(net.config, count)
+    unnamed = task in (library.FEATURES, library.DEPTH, library.INTEREST_POINTS)
+    classes = () if unnamed else configuration.classes(net.config, count)
+    classes = configuration.points(net.config) if task == library.POSE else classes
+    classes = texts or classes
     about: dict[str, Any] = {
         "family": found.kind,
         "weights": place.name,
         "note": f"A folder of Hugging Face's, opened by transformers {library.library().__version__}.",
     }
+    if texts:
+        about |= {"note": f"{about['note']} {zero_shot.NOTE}", "free classes": True}
     if isinstance(made, Preprocess):
         about["preprocessing"] = made.about
     if licence := _licence(found.path):
         about["licence of the weights"] = licence
-    architecture = type(net).__name__
+    architecture = type(net.model if texts else net).__name__
     card = cards.recognised(card, architecture=architecture, task=TASKS[task], classes=classes, about=about)
     return _with_sums(card, found, licence)
 

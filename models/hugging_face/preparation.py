@@ -5,6 +5,7 @@ Equal is found out by asking both about two pictures. `Prepared` has the methods
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -29,6 +30,7 @@ USUAL = {
     "siglip_vision_model": "SiglipImageProcessor",
 }
 MODES = {0: "nearest", 2: "bilinear", 3: "bicubic"}  # of Pillow
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, timm's usual ones
 EQUAL = 1e-4  # of normalised values: what rounding in another order may differ by
 TRIED = ((61, 97), (120, 83))  # height and width of the pictures that both are asked about
 RAMP = 255.0
@@ -44,6 +46,8 @@ _FIELDS = (
 
 def processor_of(folder: Folder) -> Any:
     """Return the library's processor for a folder's pictures. Raises Refusal if it has none, or none that is known."""
+    if folder.kind == "timm_wrapper":
+        return _of_timm(folder)
     transformers = library()
     from transformers.models.auto import image_processing_auto
 
@@ -71,6 +75,24 @@ def processor_of(folder: Folder) -> Any:
         raise Refusal(message, advice="Download preprocessor_config.json again.") from error
 
 
+def _of_timm(folder: Folder) -> Preprocess:
+    """Return timm's preparation of pictures for evaluation, from the configuration of its published weights."""
+    given = folder.config.get("pretrained_cfg")
+    own: dict[str, Any] = dict(given) if isinstance(given, Mapping) else {}
+    try:
+        side = int((own.get("input_size") or (3, 224, 224))[-1])
+        share = float(own.get("crop_pct") or 0.875)
+        mode = str(own.get("interpolation") or "bicubic")
+        mean, std = (tuple(map(float, own.get(key) or usual)) for key, usual in (("mean", MEAN), ("std", STD)))
+        sound = LEAST_SIDE <= side <= MOST_SIDE and 0.1 <= share <= 1 and len(mean) == len(std) == 3 and all(std)
+        if not sound or mode not in MODES.values() or own.get("crop_mode") not in (None, "center"):
+            raise ValueError("outside what is known")
+    except (TypeError, ValueError) as error:
+        message = f"The preparation of pictures in {folder.path.name} cannot be read (pretrained_cfg)."
+        raise Refusal(message, advice="Download config.json again.") from error
+    return Preprocess(fit="crop", resize=math.floor(side / share), crop=side, interpolation=mode, mean=mean, std=std)
+
+
 def _unknown(folder: Folder, name: str) -> Refusal:
     message = f"How pictures are prepared for {folder.path.name} is not known ({name[:60] or 'no processor'})."
     return Refusal(message, advice="Add the preprocessor_config.json that belongs to it.")
@@ -88,6 +110,8 @@ def _checked(given: dict[str, Any]) -> dict[str, Any]:
 
 def preparation(processor: Any) -> Preprocess | Prepared:
     """Return the preparation of pictures as a `Preprocess` if one is equal to the processor, else the processor's."""
+    if isinstance(processor, Preprocess):
+        return processor
     own = Prepared(processor)
     made = _proposed(processor)
     return made if made is not None and _equal(made, own) else own

@@ -56,7 +56,7 @@ class Params:
 
 def own(model: Any) -> Mapping[str, Value]:
     """Return the thresholds of the model's own matcher."""
-    if anchor_layout.why_none(model):
+    if anchor_layout.reason_unmatched(model):
         return {}
     rule = anchor_match.rule_of(anchor_layout.parts(anchor_layout.owner(model))[1])
     return {"fg": rule.fg, "bg": rule.bg, "low_quality": rule.low_quality}
@@ -64,7 +64,7 @@ def own(model: Any) -> Mapping[str, Value]:
 
 def lacks(model: Any) -> Mapping[str, str]:
     """Return by parameter why the model has no use for it; under "" why the inspection does not apply."""
-    if why := anchor_layout.why_none(model):
+    if why := anchor_layout.reason_unmatched(model):
         return {"": why}
     match anchor_match.rule_of(anchor_layout.parts(anchor_layout.owner(model))[1]).kind:
         case "centre":
@@ -145,10 +145,10 @@ def _assigned(
     if not len(truth):
         return None, anchor_match.no_truth(len(anchors))
 
-    def told(part: float) -> None:
+    def report(part: float) -> None:
         stages.progress(part, "IoU of anchors and ground truth")
 
-    found = stages.run("overlap", lambda: anchor_match.overlap(truth, anchors, told=told), key)
+    found = stages.run("overlap", lambda: anchor_match.overlap(truth, anchors, report=report), key)
     if rule.kind != "centre":
         return found, stages.time("match", lambda: anchor_match.assign(found, rule))
     row = stages.run("centres", lambda: anchor_match.assign_by_centre(truth, anchors, *centre), key)

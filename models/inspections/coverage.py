@@ -68,14 +68,14 @@ class Objects:
 
 def own(model: Any) -> dict[str, float]:
     """Return the foreground threshold of the model's own matcher."""
-    if anchor_layout.why_none(model):
+    if anchor_layout.reason_unmatched(model):
         return {}
     return {"fg": anchor_match.rule_of(anchor_layout.parts(anchor_layout.owner(model))[1]).fg}
 
 
 def lacks(model: Any) -> dict[str, str]:
     """Return why the inspection does not apply: the model does not match anchors by IoU."""
-    if why := anchor_layout.why_none(model):
+    if why := anchor_layout.reason_unmatched(model):
         return {"": why}
     if anchor_match.rule_of(anchor_layout.parts(anchor_layout.owner(model))[1]).kind == "centre":
         return {"": f"{model.card.name} assigns by place and scale: the shapes of its anchors play no part."}
@@ -91,7 +91,7 @@ def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
     truth = read.truth_at(source, progress=stages.progress)
     objects = stages.run("objects", lambda: _objects(truth, net.transform, stages))
     if not len(objects.boxes):
-        raise Refusal(f"{truth.name} holds no object to cover.", advice="Open ground truth with boxes.")
+        raise Refusal(f"{truth.name} contains no object to cover.", advice="Open ground truth with boxes.")
 
     def fit(wanted: Design) -> Float:
         return stages.run("coverage", lambda: _best(net, generator, wanted, objects, stages), wanted)
@@ -110,7 +110,7 @@ def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
         "objects": len(best),
         "pictures": objects.pictures,
         "left_out": objects.left_out,
-        "told": truth.told,
+        "truth_notes": truth.notes,
         "covered": int(covered.sum()),
         "mean": float(best.mean()),
         "classes": truth.classes,
@@ -122,9 +122,9 @@ def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
     if params.suggest:
         shapes = objects.boxes[:, 2:] - objects.boxes[:, :2]
         count = params.k or sum(like.per_cell)
-        told = lambda part: stages.progress(part, "k-means on the objects' shapes")  # noqa: E731
+        report = lambda part: stages.progress(part, "k-means on the objects' shapes")  # noqa: E731
         found = stages.run(
-            "clusters", lambda: anchor_fit.cluster(shapes, count, seed=params.seed, told=told), count, params.seed
+            "clusters", lambda: anchor_fit.cluster(shapes, count, seed=params.seed, report=report), count, params.seed
         )
         wanted = anchor_fit.suggest(found, like, float(min(objects.padded[0])))
         after = fit(wanted)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from models.detection.decision import DIOU, FUSION, GREEDY, Params, decide
+from models.detection.decision import DIOU, FAST, FUSION, GREEDY, Params, decide
 from models.detection.postprocess import Shown
 from models.detection.suppression import columns_of, shift
 from models.inspection import Inspection
@@ -63,7 +63,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
 
 def _of_method(method: str, candidates: Candidates, shown: Shown) -> dict[str, np.ndarray]:
     """Return the arrays that only some methods of suppression have."""
-    if method == GREEDY:
+    if method in (GREEDY, FAST):
         return {}
     if method == DIOU:
         lost, keepers = columns_of(candidates.boxes[shown.removed]), columns_of(shown.boxes[shown.by])

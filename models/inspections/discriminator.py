@@ -37,12 +37,12 @@ def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
     codes = model.space.one(params.code, truncation=params.truncation)
     score = float(model.score(model.decode(model.tensor(codes)))[0])
     samples = typicality.of_samples(model, stages)
-    real, told = np.zeros(0, np.float32), {}
+    real, comparison = np.zeros(0, np.float32), {}
     if params.folder:
         found = real_pictures.real_pictures(model, params.folder, stages)
         real = stages.run("scores of reals", lambda: _of_pictures(model, found.pictures, stages), found.paths)
-        told = {"real_percentile": percentile(score, real), "among": len(real), "unreadable": found.unreadable}
-    meta = {"kind": "latent", "percentile": percentile(score, samples), **told}
+        comparison = {"real_percentile": percentile(score, real), "among": len(real), "unreadable": found.unreadable}
+    meta = {"kind": "latent", "percentile": percentile(score, samples), **comparison}
     arrays = {"score": np.array([score], np.float32), "samples": samples, "reals": real, "code": codes[0]}
     return Result(arrays, meta)
 

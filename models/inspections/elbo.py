@@ -51,18 +51,18 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     seen = anatomy.observation(model, params.likelihood, params.sigma)
     found = stages.time("encode", lambda: anatomy.encode(model, pixels))
     stages.progress(None, "sample the posterior")
-    told = anatomy.bounded(model, found, seen, samples=params.samples, seed=params.seed)
-    kl = told.kl[0].float().cpu().numpy()
-    elbo, iwae = float(told.elbo[0]), float(told.iwae[0])
+    bounds = anatomy.bounded(model, found, seen, samples=params.samples, seed=params.seed)
+    kl = bounds.kl[0].float().cpu().numpy()
+    elbo, iwae = float(bounds.elbo[0]), float(bounds.iwae[0])
     outside, far = anatomy.outside(model, found, stages)
     meta = {
         "kind": "latent",
-        "rec": float(told.rec[0]),
-        "kl_total": float(told.kl[0].sum()),
+        "rec": float(bounds.rec[0]),
+        "kl_total": float(bounds.kl[0].sum()),
         "elbo": elbo,
         "iwae": iwae,
         "samples": params.samples,
-        "ess": float(told.ess[0]),
+        "ess": float(bounds.ess[0]),
         "bits_per_value": bits_per_dim(iwae, found.x[0].numel()),
         "likelihood": seen.likelihood,
         "note": found.note,

@@ -101,9 +101,11 @@ def answer(model: Any, source: Source, params: Params, stages: Any) -> Result:
         "thumbs": np.array(encoded.thumbs, np.uint8).reshape(-1, *shape),
         "label": np.array(label, np.int64),
     }
-    told = {"collected": encoded.done, "of": len(encoded.files), "partial": not encoded.complete, "unit": "pictures"}
+    counts = {"collected": encoded.done, "of": len(encoded.files), "partial": not encoded.complete, "unit": "pictures"}
     names = {"names": [file.name for file in files], "paths": [str(file) for file in files]}
-    return Result(arrays, {"kind": "latent", **told, **names, "classes": encoded.classes, "problems": encoded.problems})
+    return Result(
+        arrays, {"kind": "latent", **counts, **names, "classes": encoded.classes, "problems": encoded.problems}
+    )
 
 
 def _files(folder: Path, count: int) -> tuple[list[Path], list[str]]:
@@ -133,7 +135,7 @@ INSPECTION = Inspection(
     id="encoded",
     title="Encoded pictures",
     help="Where the pictures of a folder lie in the latent space.",
-    needs=("Generates", "Encodes"),
+    needs=("Generates", "FindsCodes"),
     params=Params,
     answer=answer,
     reads="folder",

@@ -51,8 +51,11 @@ class Params:
     channel: int = param(-1, "Filter", "All planes of this filter alone; -1 is all.", low=-1, high=65535, step=1)
 
 
-def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
-    """Return the kernels of a layer. Raises Refusal for a layer without kernels."""
+def answer(model: Any, pixels: Pixels | None, params: Params, stages: Any) -> Result:
+    """Return the kernels of a layer. Raises Refusal for a layer without kernels.
+
+    A picture only tells in which order the layers run, and so which normalisation follows a layer.
+    """
     layers = filters.with_kernels(model.net)
     if not layers:
         raise Refusal(f"{model.card.name} has no convolution: there are no kernels to show.")
@@ -109,9 +112,9 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     return Result(arrays, meta)
 
 
-def _calls(model: Any, pixels: Pixels, stages: Any) -> list[str]:
-    """Return the layers in the order in which they run; [] for weights alone and for networks that take no picture."""
-    if not isinstance(model, Explains):
+def _calls(model: Any, pixels: Pixels | None, stages: Any) -> list[str]:
+    """Return the layers in the order in which they run; [] without a picture or where none runs."""
+    if pixels is None or not isinstance(model, Explains):
         return []
     return [call.module for call in trace_of(_subject(model, pixels, stages), stages).calls]
 
@@ -161,4 +164,5 @@ INSPECTION = Inspection(
     params=Params,
     answer=answer,
     lacks=_lacks,
+    spared=True,
 )

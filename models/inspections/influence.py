@@ -145,15 +145,17 @@ def _listed(params: Params, classes: tuple[str, ...], stages: Any) -> Listed:
     found = [each for each in found if each[0].absolute() != opened]
     if not found:
         raise Refusal(
-            f"{folder.name} holds no pictures besides the open one.",
+            f"{folder.name} contains no pictures besides the open one.",
             advice="Choose the folder of the training pictures.",
         )
     if params.method == TRACIN:
         unknown = sorted({name for _, name, label in found if label < 0})
         if unknown:
-            told = "the pictures lie in no folders" if unknown == [""] else f"{unknown[0]!r} is no class of this model"
+            reason = (
+                "the pictures lie in no folders" if unknown == [""] else f"{unknown[0]!r} is not a class of this model"
+            )
             raise Refusal(
-                f"TracIn needs the label of every training picture, and {told}.",
+                f"TracIn needs the label of every training picture, and {reason}.",
                 advice=f"Put each class into a folder of its name, such as {classes[0]}, or use similar values.",
             )
     picked = [found[i] for i in np.linspace(0, len(found) - 1, min(params.most, len(found))).round().astype(int)]

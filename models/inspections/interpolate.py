@@ -84,8 +84,8 @@ def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
         raise Refusal(f"{params.frames:,} frames of this model take too much memory.", advice=f"Ask for {most:,}.")
     see = _features(model, params.features)
     # The frame rate does not change the frames, so it is left out of the cache key.
-    arrays, told = stages.run("frames", lambda: _made(model, way, see, params, stages), replace(params, fps=1))
-    return Result(dict(arrays), {"kind": "latent", **told, "fps": params.fps, "loop": params.loop})
+    arrays, meta = stages.run("frames", lambda: _made(model, way, see, params, stages), replace(params, fps=1))
+    return Result(dict(arrays), {"kind": "latent", **meta, "fps": params.fps, "loop": params.loop})
 
 
 def _way(model: Any, params: Params) -> Path:
@@ -120,18 +120,18 @@ def _made(model: Any, way: Path, see: See, params: Params, stages: Any) -> tuple
         "speed": step.astype(np.float32),
         "keys": model.pictures(way.keys.astype(np.float32)),
     }
-    told: dict[str, Any] = {
+    meta: dict[str, Any] = {
         "features": SPACES[params.features],
         "variation": {"before": even if uneven is None else uneven, "after": even},
         "decodes": probed + len(codes),
         "band": list(norm_band(model.space.gaussian)) if model.space.gaussian else [],
     }
-    told["remarks"] = _remarks(arrays["norms"], told["band"], int(way.off_support(codes).sum()))
+    meta["remarks"] = _remarks(arrays["norms"], meta["band"], int(way.off_support(codes).sum()))
     if _is(model, Scores):
         usual = np.sort(typicality.of_samples(model, stages))
         arrays |= {"logit": logits, "score": np.searchsorted(usual, logits).astype(np.float32) * (100 / len(usual))}
-        told["scored"] = f"percentile among {len(usual)} samples of the model"
-    return arrays, told
+        meta["scored"] = f"percentile among {len(usual)} samples of the model"
+    return arrays, meta
 
 
 def _seen(

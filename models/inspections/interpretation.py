@@ -2,7 +2,8 @@
 
 For networks of no known family. Meta of the Result:
 
-- `input`: `channels`, `height`, `width` of the network's input, and `preprocessing`, how pictures are prepared.
+- `input`: `channels`, `height`, `width` of the network's input, `preprocessing`, how pictures are prepared, and
+  `filled`, a sentence on inputs besides the picture and what they are filled in with, "" where there are none.
 - `outputs`, one dictionary each in the network's order: `name`, `shape`, `dtype`, `low`, `high`, `mean`, `finite`
   (whether every number is), `picture` (the name of an array (h, w, 3) uint8), `used` (whether the reading uses it).
 - `readings`, the likeliest first: `id`; `assume`, the assumptions to put into the model's name for this reading, such
@@ -18,13 +19,14 @@ For networks of no known family. Meta of the Result:
 - `classes`: names of the classes; `extent`: where maps and pictures lie, x0 y0 x1 y1 in pixels of the picture.
 - `question`: a sentence where nothing but the user can tell readings apart, "" else.
 
-Everything is computed from one pass of the network, and from one more for each preparation.
+Everything is computed from one pass of the network, one more for a reading that wants another input, and one more for
+each preparation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +34,7 @@ import numpy as np
 from models.inspection import Inspection
 from models.interpretation import finds, network_reading, output_facts
 from models.interpretation.network_reading import KINDS, Reading
-from models.loading import preprocess_presets
+from models.loading import filled_inputs, preprocess_presets
 from models.loading.preprocess import Preprocess
 from models.params import param
 from models.types import Pixels, Result
@@ -59,15 +61,21 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     used = _used(found.reading)
     for place, facts in enumerate(output_facts.facts(raw.tensors)):
         arrays[f"output{place}"] = facts.picture
-        told = {name: getattr(facts, name) for name in ("name", "shape", "dtype", "low", "high", "mean", "finite")}
-        outputs.append({**told, "picture": f"output{place}", "used": used is None or place in used})
+        facts_of_output = {
+            name: getattr(facts, name) for name in ("name", "shape", "dtype", "low", "high", "mean", "finite")
+        }
+        outputs.append({**facts_of_output, "picture": f"output{place}", "used": used is None or place in used})
     readings, size = [], (pixels.shape[1], pixels.shape[0])
     for place, reading in enumerate(_listed(found.readings, found.reading)):
         row = _row(reading) | {"chosen": reading.id == found.reading.id}
-        row |= _finds(model, reading, raw, arrays, f"reading{place}", size=size, way=model.preprocess)
+        own = raw
+        if replace(found, reading=reading).input_key != found.input_key:
+            own = model.raw_outputs(pixels, stages, reading=reading)
+        row |= _finds(model, reading, own, arrays, f"reading{place}", size=size, way=model.preprocess)
         readings.append(row)
     height, width = model.preprocess.size
     about = {"channels": found.channels, "height": height, "width": width, "preprocessing": model.preprocess.about}
+    about["filled"] = filled_inputs.note(model.net)
     meta: dict[str, Any] = {"input": about, "outputs": outputs, "readings": readings, "classes": model.card.classes}
     meta |= {"drops": network_reading.DEPENDENT, "question": found.question}
     meta["extent"] = model.preprocess.extent(pixels.shape[1], pixels.shape[0])
@@ -97,10 +105,10 @@ def _finds(
     model: Any, reading: Reading, raw: Any, arrays: dict[str, Any], prefix: str, *, size: Size, way: Preprocess
 ) -> dict[str, Any]:
     """Return what a reading finds in a picture of a `size` (w, h), its arrays put under names that begin so."""
-    told = finds.finds(reading, raw.tensors, raw.input, preprocess=way, picture=size, classes=model.card.classes)
-    names = {name: f"{prefix}_{name}" for name in told.arrays}
-    arrays |= {names[name]: np.nan_to_num(array) for name, array in told.arrays.items()}
-    return {"finds": told.text, "shows": told.shows, "arrays": names}
+    found_in = finds.finds(reading, raw.tensors, raw.input, preprocess=way, picture=size, classes=model.card.classes)
+    names = {name: f"{prefix}_{name}" for name in found_in.arrays}
+    arrays |= {names[name]: np.nan_to_num(array) for name, array in found_in.arrays.items()}
+    return {"finds": found_in.text, "shows": found_in.shows, "arrays": names}
 
 
 def _used(reading: Reading) -> set[int] | None:
@@ -118,15 +126,15 @@ def _preparations(model: Any, pixels: Pixels, stages: Any, arrays: dict[str, Any
         stages.progress(place / len(ways), "other preparations")
         raw = model.raw_outputs(pixels, stages, way)
         row = {"assume": assume, "title": preprocess_presets.words(assume), "chosen": way == model.preprocess}
-        told = _finds(model, found.reading, raw, arrays, f"preparation{place}", size=size, way=way)
-        rows.append(row | told | {"merit": _merit(arrays, told)})
+        meta = _finds(model, found.reading, raw, arrays, f"preparation{place}", size=size, way=way)
+        rows.append(row | meta | {"merit": _merit(arrays, meta)})
     return sorted(rows, key=lambda row: -row["merit"])
 
 
-def _merit(arrays: dict[str, Any], told: dict[str, Any]) -> float:
+def _merit(arrays: dict[str, Any], meta: dict[str, Any]) -> float:
     """Return how sure an answer is: of boxes and of probabilities the highest score, -1 where there is none."""
-    name = told["arrays"].get("scores", told["arrays"].get("numbers"))
-    if name is None or (told["shows"] == "numbers" and not 0 <= float(arrays[name].max(initial=-1)) <= 1):
+    name = meta["arrays"].get("scores", meta["arrays"].get("numbers"))
+    if name is None or (meta["shows"] == "numbers" and not 0 <= float(arrays[name].max(initial=-1)) <= 1):
         return -1.0
     return float(arrays[name].max(initial=0.0))
 

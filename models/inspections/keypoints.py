@@ -66,7 +66,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
         arrays["heat_box"] = shown.drawn[chosen[0]]
     return Result(
         arrays,
-        {"classes": model.card.classes, "point_names": names, "limbs": limbs(len(names)), "heat_of": params.heat_of},
+        {"classes": model.card.classes, "point_names": names, "limbs": limbs(names), "heat_of": params.heat_of},
     )
 
 

@@ -1,6 +1,6 @@
 """Missed: why nothing was found in a rectangle, at which stage it was lost, and what would bring it back.
 
-`meta["finding"]`: `verdict` and `remark` in words; `stage` where it was lost ("shown" if it was not); `rungs`, the
+`meta["finding"]`: `verdict` and `remark` in words; `stage` where it was lost ("shown" if it was not); `stages`, the
 stages in order; `remedies`, each with the settings to `set`, its `text`, how many `others` it shows, how many `lost` it
 hides, and the `distance` in fractions of the controls' ranges; `best` and `taker`, which describe the boxes in the
 arrays. Arrays in pixels of the original image: `region` (1, 4), `best` (n, 4) the object's best box at that stage,
@@ -23,7 +23,7 @@ from models.detection.evidence import Evidence
 from models.detection.first_stage import first_stage, pooled
 from models.detection.missed import Matches, Rect, ends, matches, overlap
 from models.detection.missed_case import MissedCase
-from models.detection.missed_remedy import Foresight, Remedy
+from models.detection.missed_remedy import Prediction, Remedy
 from models.detection.suppression import SuppressionGraph
 from models.inspection import Inspection
 from models.params import Value, param, parameters
@@ -143,7 +143,7 @@ class _Trial:
         def graph() -> SuppressionGraph:
             return SuppressionGraph.build(*pooled(evidence), floor=GRAPH_FLOOR)
 
-        self.foresight = Foresight(
+        self.prediction = Prediction(
             candidates,
             self._matching(candidates),
             model.card.classes,
@@ -152,12 +152,12 @@ class _Trial:
         )
 
     def single(self) -> list[Remedy]:
-        return missed_remedy.search(self.params, self.controls, self.foresight, self.verify, check=self.check)
+        return missed_remedy.search(self.params, self.controls, self.prediction, self.verify, check=self.check)
 
     def double(self, stage: str) -> list[Remedy]:
         names = ("iou", "agnostic") if stage == "iou" else (stage,)
         return missed_remedy.pairs(
-            self.params, self.controls, self.foresight, self.verify, stages=names, check=self.check
+            self.params, self.controls, self.prediction, self.verify, stages=names, check=self.check
         )
 
     def verify(self, params: Params) -> tuple[frozenset[int], frozenset[int]]:
@@ -185,7 +185,7 @@ def _result(case: MissedCase, remedies: list[Remedy]) -> Result:
         "verdict": missed_ladder.verdict(case),
         "remark": missed_ladder.remark(case),
         "stage": case.stage,
-        "rungs": missed_ladder.rungs(case),
+        "stages": missed_ladder.stage_rows(case),
         "remedies": [
             {
                 "set": dict(found.change),
@@ -198,7 +198,7 @@ def _result(case: MissedCase, remedies: list[Remedy]) -> Result:
         ],
         "label": case.settings.label,
         "best": case.description,
-        "taker": _taker(case),
+        "taker": _kept_instead(case),
     }
     best = case.matching.boxes[[case.best]] if case.best >= 0 else case.nearest[1]
     taker = case.remover or case.rival
@@ -210,7 +210,7 @@ def _result(case: MissedCase, remedies: list[Remedy]) -> Result:
     return Result(arrays, {"finding": finding, "classes": case.names})
 
 
-def _taker(case: MissedCase) -> dict[str, Any] | None:
+def _kept_instead(case: MissedCase) -> dict[str, Any] | None:
     """Describe what was kept instead of the object's best box: a box, or a proposal, which has no class."""
     if case.remover is not None:
         found = case.remover

@@ -40,18 +40,18 @@ def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
         mean, log_variance = model.encode(x.to(model.device).float() / 255)
         parts.append(torch.stack([mean, log_variance]).float().cpu().numpy())
     mu, logvar = np.concatenate(parts, 1)
-    told = aggregate(mu, logvar)
+    posterior = aggregate(mu, logvar)
     names = ("mean", "variance", "sd", "kl")
-    arrays = {name: np.asarray(getattr(told, name), np.float32) for name in names}
+    arrays = {name: np.asarray(getattr(posterior, name), np.float32) for name in names}
     meta = {
         "kind": "latent",
-        "verdict": told.verdict,
-        "count": told.count,
+        "verdict": posterior.verdict,
+        "count": posterior.count,
         "unreadable": found.unreadable,
-        "norm": told.norm,
-        "band": told.band,
+        "norm": posterior.norm,
+        "band": posterior.band,
     }
-    return Result({**arrays, "active": told.active, "mu": mu}, meta)
+    return Result({**arrays, "active": posterior.active, "mu": mu}, meta)
 
 
 INSPECTION = Inspection(

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from models.attributions import captum_metrics
-from models.attributions.attribution import Attribution, Heatmap, Probe, probe_of, subject_of, told
+from models.attributions.attribution import Attribution, Heatmap, Probe, probe_of, refuse_empty, subject_of
 from models.attributions.captum_metrics import Nudges
 from models.attributions.faithfulness import (
     MAPS,
@@ -102,7 +102,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     subject = subject_of(model, pixels, given, stages)
     probe = probe_of(subject, given, stages, pixels)
     heat = _kept(method, probe, given)
-    told(heat, method, probe)
+    refuse_empty(heat, method, probe)
     done, of = heat.more.get("collected", 1), heat.more.get("of", 1)
     meta = {"kind": "proof", "method": method.title, "target": probe.target.title, "extent": heat.extent, "maps": MAPS}
     meta |= {"input": subject.size, "failed": 0, "unit": UNIT, "draws": params.draws}
@@ -179,8 +179,8 @@ def _infidelity(probe: Probe, own: Float, params: Params, key: tuple[object, ...
 
     target = probe.target.plus, probe.target.minus
     found = probe.stages.run("infidelity", make, *key, *target, params.squares)
-    told = captum_metrics.infidelity_words(found)
-    return {"infidelity": found.value, "infidelity_explained": found.explained, "infidelity_text": told}
+    text = captum_metrics.infidelity_words(found)
+    return {"infidelity": found.value, "infidelity_explained": found.explained, "infidelity_text": text}
 
 
 def _nudged(method: Attribution, probe: Probe, given: Any, heat: Heatmap, params: Params) -> Nudges:
@@ -198,7 +198,7 @@ def _nudged(method: Attribution, probe: Probe, given: Any, heat: Heatmap, params
         failure, made.failure = made.failure, None
         raise failure
     if stages.context.later is not None and not made.complete:
-        stages.meanwhile(f"nudged maps {id(made)}", made.rest())
+        stages.while_idle(f"nudged maps {id(made)}", made.rest())
         return made
     while not made.complete:
         stages.progress(made.done / made.of, f"Sensitivity: {made.done} of {made.of} maps")

@@ -33,7 +33,7 @@ INSPECTION = Inspection(
     id="reconstruct",
     title="Reconstruction",
     help="The picture through the model's encoder and decoder, and what is lost.",
-    needs=("Generates", "Encodes"),
+    needs=("Generates", "FindsCodes"),
     params=Params,
     answer=answer,
 )

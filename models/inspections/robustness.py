@@ -58,12 +58,12 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     subject = subject_of(model, pixels, TargetParams(), stages)
     if subject.link == "none" or len(subject.classes) < 2:
         raise Refusal(
-            f"{model.card.name} tells values rather than classes: there is no answer to flip.",
+            f"{model.card.name} gives values rather than classes: there is no answer to flip.",
             advice="Open a classifier of two classes or more.",
         )
     with allowed():
-        if told := gradients.missing(subject, stages):
-            raise Refusal(f"PGD does not apply to {model.card.name}. {told}")
+        if reason := gradients.missing(subject, stages):
+            raise Refusal(f"PGD does not apply to {model.card.name}. {reason}")
         probe = probe_of(subject, TargetParams(), stages, pixels)
         label = int(probe.scores[0, : len(subject.classes)].argmax())
         toward = column(params.toward, subject.classes) if params.toward else -1

@@ -15,6 +15,13 @@ from models.interpretation.tables import ROWS, Table, View, flat_rows
 
 Outputs = Sequence[tuple[str, Tensor]]
 POINTS = 10
+PLAIN_POINTS = (0, 8, 12, 14)  # columns of MediaPipe's points behind a box: of people, faces, palms
+
+
+def may_be(tensors: Sequence[Tensor], size: tuple[int, int]) -> bool:
+    """Return whether one of some outputs may hold boxes with points of a known set of anchors that gives both in px."""
+    rows = [t for t in tensors if t.ndim == 3 and len(t) == 1 and t.shape[2] - 4 in PLAIN_POINTS[1:]]
+    return any(known.plain for t in rows for known in anchor_sets.fitting(t.shape[1], size, None).values())
 
 
 def hypotheses(pictures: Sequence[Outputs], size: tuple[int, int]) -> Iterator[tuple[DetectorLayout, tuple[str, ...]]]:
@@ -22,9 +29,11 @@ def hypotheses(pictures: Sequence[Outputs], size: tuple[int, int]) -> Iterator[t
     named = [(place, name, flat_rows(t)) for place, (name, t) in enumerate(pictures[0]) if 2 <= t.ndim <= 4]
     rows = [(place, name, t) for place, name, t in named if t.ndim == 3 and len(t) == 1]
     for boxes, name, tensor in rows:
-        if tensor.shape[2] != 4:
-            continue
-        for anchors in anchor_sets.fitting(tensor.shape[1], size, None):
+        more = tensor.shape[2] - 4
+        for anchors, known in anchor_sets.fitting(tensor.shape[1], size, None).items():
+            if more and not (known.plain and more in PLAIN_POINTS):
+                continue
+            own = Columns(0, 4, more) if more else None
             others = [(p, n, t) for p, n, t in rows if p != boxes and t.shape[1] == tensor.shape[1]]
             points = next((p for p, _, t in others if t.shape[2] == POINTS), None)
             for scores, other, values in others:
@@ -43,7 +52,7 @@ def hypotheses(pictures: Sequence[Outputs], size: tuple[int, int]) -> Iterator[t
                         Columns(1, 0, values.shape[2]),
                         kind,
                         background,
-                        landmarks=Columns(2, 0, POINTS) if points is not None else None,
+                        landmarks=own or (Columns(2, 0, POINTS) if points is not None else None),
                     ),
                     (f"{tensor.shape[1]:,} offsets, as many as {anchors} has anchors on this input",),
                 )

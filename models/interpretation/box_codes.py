@@ -29,11 +29,14 @@ DISTANCES, DISTRIBUTION = "distances", "distribution"
 CENTERNET, CENTERFACE, OFFSETS = "centernet", "centerface", "offsets"
 DECODED = (CENTRE, CORNERS, CORNER_SIZE, YX)
 LARGEST_LOG = 8.0  # exp of more is no box
-# Of YOLOv5 6.0 and of YOLOv3 and YOLOv7's repositories, in px of the input, by level.
+# Of YOLOv5 6.0 (YOLOv3's are the same, YOLOv4's those of YOLOv7), YOLOv7 and Darknet, in px of the input, by level.
 ANCHORS = {
     "yolov5": (((10, 13), (16, 30), (33, 23)), ((30, 61), (62, 45), (59, 119)), ((116, 90), (156, 198), (373, 326))),
     "yolov7": (((12, 16), (19, 36), (40, 28)), ((36, 75), (76, 55), (72, 146)), ((142, 110), (192, 243), (459, 401))),
     "yolov3-tiny": (((10, 14), (23, 27), (37, 58)), ((81, 82), (135, 169), (344, 319))),
+    "yolov2": (((18.33, 21.68), (59.98, 66.0), (106.83, 175.18), (252.25, 112.89), (312.66, 293.38)),),
+    "yolov2-voc": (((42.31, 55.41), (102.17, 128.3), (161.79, 259.17), (303.08, 154.9), (359.56, 320.23)),),
+    "tiny-yolov2-voc": (((34.56, 38.08), (109.44, 141.12), (212.16, 364.16), (301.44, 163.52), (531.84, 336.64)),),
     "yolov5-face": (((4, 5), (8, 10), (13, 16)), ((23, 29), (43, 55), (73, 105)), ((146, 217), (231, 300), (335, 433))),
 }
 
@@ -62,14 +65,22 @@ class BoxCode:
         """Whether rows hold boxes that need no grid."""
         return self.name in DECODED
 
-    def corners(self, rows: Tensor, size: tuple[int, int], grid: Grid | None) -> Tensor:
-        """Return rows (..., R, width) as boxes x0 y0 x1 y1 (..., R, 4) in pixels of an input of `size` (h, w)."""
+    @property
+    def anchored(self) -> bool:
+        """Whether rows are offsets from anchors, each row from its own."""
+        return self.name == OFFSETS
+
+    def corners(self, rows: Tensor, size: tuple[int, int], grid: Grid | None, order: Tensor | None = None) -> Tensor:
+        """Return rows (..., R, width) as boxes x0 y0 x1 y1 (..., R, 4) in pixels of an input of `size` (h, w).
+
+        `order` (R,) says which rows of the grid they are, where they are not all of them.
+        """
         if self.decoded:
             return _decoded(self.name, rows, self.unit, size)
         if self.name == OFFSETS:
             return KNOWN[self.anchors].decode(rows, size)
         assert grid is not None
-        cells, strides = (t.to(rows) for t in grid.corners())
+        cells, strides = (t.to(rows) if order is None else t.to(rows)[order] for t in grid.corners())
         stride = strides[:, None]
         if self.name in (DISTANCES, DISTRIBUTION):
             sides = rows if self.name == DISTANCES else _expected(rows, self.bins)
@@ -86,6 +97,7 @@ class BoxCode:
                 (first.flip(-1) + cells + 0.5) * stride, second.flip(-1).clamp_max(LARGEST_LOG).exp() * stride
             )
         anchors = self.anchor_sides(grid).to(rows)
+        anchors = anchors if order is None else anchors[order]
         if self.name == YOLOV5:
             return _around((first.sigmoid() * 2 - 0.5 + cells) * stride, (second.sigmoid() * 2) ** 2 * anchors)
         return _around((first.sigmoid() + cells) * stride, second.clamp_max(LARGEST_LOG).exp() * anchors)

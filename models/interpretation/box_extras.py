@@ -14,10 +14,12 @@ from torch.nn import functional
 
 from models.detection.anchor_sets import KNOWN
 from models.detection.skeleton import COCO_POINTS
-from models.interpretation.box_codes import CENTERFACE, OFFSETS, SHARES, YOLOV5
+from models.interpretation.box_codes import CENTERFACE, DISTANCES, OFFSETS, SHARES, YOLOV5
 from models.interpretation.layout import DetectorLayout
+from models.interpretation.tables import mask_rows
 
 FACE_POINTS = ("left eye", "right eye", "nose", "left mouth", "right mouth")  # as seen by the viewer
+LONGEST_MASK, LEAST_CHANCE = 320, 1e-4  # px of a side; of a probability
 MASK_SIDE = 56  # cells of a mask within its box
 
 
@@ -42,8 +44,9 @@ class Extras:
     def of(cls, layout: DetectorLayout, tensors: Sequence[Tensor]) -> Extras:
         """Return them from the `tensors` of a layout's extras."""
         left = iter(tensors)
-        has = (layout.landmarks, layout.angle, layout.coefficients, layout.coefficients)
-        return cls(*(next(left) if one is not None else None for one in has))
+        masked = layout.has_masks
+        has = (layout.landmarks is not None, layout.angle is not None, masked, masked)
+        return cls(*(next(left) if one else None for one in has))
 
     @property
     def nbytes(self) -> int:
@@ -53,16 +56,28 @@ class Extras:
 
 def extras(layout: DetectorLayout, outputs: Sequence[Tensor], corners: Tensor, size: tuple[int, int]) -> Extras:
     """Return what a layout gives with its boxes; `corners` (N, R, 4) are its boxes in px of an input of `size`."""
-    if layout.landmarks is None and layout.angle is None and layout.coefficients is None:
+    if layout.landmarks is None and layout.angle is None and not layout.has_masks:
         return Extras()
     rows = [table.rows(outputs).float() for table in layout.tables]
     points = _points(layout, layout.landmarks.of(rows), corners, size) if layout.landmarks is not None else None
     angles = layout.angle.of(rows)[..., 0] if layout.angle is not None else None
+    if layout.masks >= 0:
+        return Extras(points, angles, *_as_prototypes(outputs[layout.masks].float()))
     if layout.coefficients is None:
         return Extras(points, angles)
     count = layout.coefficients.count
     prototypes = next(t for t in outputs if t.ndim == 4 and t.shape[1] == count and min(t.shape[2:]) > 1)
     return Extras(points, angles, layout.coefficients.of(rows), prototypes.float())
+
+
+def _as_prototypes(masks: Tensor) -> tuple[Tensor, Tensor]:
+    """Return an output of masks of R rows as coefficients (1, R, R) of prototypes (1, R, h, w): one of each row."""
+    masks = mask_rows(masks)
+    shrink = max(masks.shape[-2:]) / LONGEST_MASK
+    if shrink > 1 and len(masks):
+        masks = functional.interpolate(masks[None], scale_factor=1 / shrink, mode="area")[0]
+    logits = torch.logit(masks, eps=LEAST_CHANCE)
+    return torch.eye(len(masks), device=masks.device)[None], logits[None]
 
 
 def point_names(layout: DetectorLayout) -> tuple[str, ...]:
@@ -83,9 +98,7 @@ def _points(layout: DetectorLayout, columns: Tensor, corners: Tensor, size: tupl
     if code.decoded:
         placed = xy * xy.new_tensor([size[1], size[0]]) if code.unit == SHARES else xy
     elif code.name == OFFSETS:
-        known = KNOWN[code.anchors]
-        anchors = known.centred(size).to(xy)[:, None]
-        placed = anchors[..., :2] + xy * known.variances[0] * anchors[..., 2:]
+        placed = KNOWN[code.anchors].points(xy, size)
     elif code.name == CENTERFACE:  # y before x, in shares of the box, from its upper left corner
         first, sides = corners[..., None, :2], (corners[..., 2:] - corners[..., :2])[..., None, :]
         placed = first + xy.flip(-1) * sides
@@ -97,7 +110,7 @@ def _points(layout: DetectorLayout, columns: Tensor, corners: Tensor, size: tupl
         if code.name == YOLOV5:
             placed = xy * code.anchor_sides(grid).to(xy)[:, None] + cells[:, None] * strides
         else:
-            placed = (xy + cells[:, None]) * strides
+            placed = (xy + cells[:, None] + (code.cell if code.name == DISTANCES else 0)) * strides
     return torch.cat([placed, seen], -1)
 
 

@@ -17,7 +17,7 @@ from models.interpretation import examine
 from models.interpretation.examine import FILLS, Examined, Preparation, Run
 from models.interpretation.layout import DetectorLayout
 from models.interpretation.network_reading import BOXES, Reading
-from models.interpretation.recognise import Outputs, Proposal
+from models.interpretation.recognise import Outputs, Proposal, Stated
 from models.loading.preprocess import ORDERS, Preprocess
 from models.loading.preprocess_presets import COLOURS, INPUT, PRESETS
 
@@ -63,7 +63,8 @@ def read(
     looked for also under other preparations than those that the user chose. `first` are the outputs for
     `examine.probe`, where it was run already.
     """
-    known: dict[str, Any] = {"preprocess": preprocess, "classes": len(card.classes), "first": first}
+    stated = Stated(len(card.classes), turned=card.about.get("written task") == "obb")
+    known: dict[str, Any] = {"preprocess": preprocess, "stated": stated, "first": first}
     found = examine.examine(run, size, device, given=given, **known)
     if found is None and given:  # prepared as the user chose it is sure of nothing, which makes it no less a detector
         free = examine.examine(run, size, device, given={}, **known)
@@ -109,7 +110,7 @@ def title(layout: DetectorLayout) -> str:
     parts += ["objectness"] if layout.objectness is not None else []
     parts.append(f"{count:,} class{'es' if count > 1 else ''}")
     parts += ["key points"] if layout.landmarks is not None else []
-    parts += ["masks"] if layout.coefficients is not None else []
+    parts += ["masks"] if layout.has_masks else []
     parts += ["angle"] if layout.angle is not None else []
     parts += ["suppressed by the network"] if layout.final else []
     return ", ".join(parts) + (f" ({family})" if family else "")
@@ -136,11 +137,11 @@ def classes_of(layout: DetectorLayout, card: Card) -> tuple[str, ...]:
 
 def _note(proposal: Proposal, preparations: tuple[Preparation, ...]) -> str:
     family = examine.family(proposal.layout)
-    told = f"A detector read by its output{f' ({family})' if family else ''}: {'; '.join(proposal.evidence)}."
+    note = f"A detector read by its output{f' ({family})' if family else ''}: {'; '.join(proposal.evidence)}."
     if len(preparations) < 2:
-        return told
+        return note
     best, other = preparations[0], next((p for p in preparations[1:] if p.order != preparations[0].order), None)
-    told += f" Of {len(preparations)} usual preparations of pictures this one was answered most surely"
+    note += f" Of {len(preparations)} usual preparations of pictures this one was answered most surely"
     if other is not None:
-        told += f" ({best.order.upper()} {best.merit:.2f}, {other.order.upper()} at best {other.merit:.2f})"
-    return told + ": judge it by a picture of yours."
+        note += f" ({best.order.upper()} {best.merit:.2f}, {other.order.upper()} at best {other.merit:.2f})"
+    return note + ": judge it by a picture of yours."

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from models.cards.card import PHOTOS
-from models.interpretation import recognise
+from models.interpretation import anchored_rows, final_rows, recognise
 from models.interpretation.box_codes import CENTERFACE, DISTRIBUTION, YOLOX
 from models.interpretation.layout import DetectorLayout
-from models.interpretation.recognise import Outputs, Proposal
+from models.interpretation.recognise import NOTHING, Outputs, Proposal, Stated
 from models.interpretation.tables import gather
 from models.loading.preprocess import Preprocess
 from models.loading.preprocess_presets import BGR, PRESETS
@@ -29,6 +30,7 @@ FILLS = {"grey": GREY, "black": BLACK, "mean": None}
 LEAST_FIT, GOOD_FIT = 0.35, 0.5
 ALTERNATIVES = 6
 DECISIVE = 0.5  # fit times score from which one photograph prepared in one way settles it
+FAINT = 0.1  # of a second one: something is seen there, but not well
 MOST_LIKELY, MOST_TRIED = 3, 4
 NAMES = {"input": "values", "colours": "order", "fit": "fit", "padding": "padding"}  # of choices, as Preparation's
 # Usual preparations as (values, order of colours, fit, padding), likely ones first, with who uses them.
@@ -92,6 +94,10 @@ class Examined:
 def may_detect(outputs: Outputs, size: tuple[int, int]) -> bool:
     """Return whether outputs for one picture have the shape of a detector's, before anything is computed."""
     tables = [(name, t) for name, t in outputs if t.ndim > 2 or (t.ndim == 2 and t.shape[0] != 1)]
+    if final_rows.may_be(outputs):
+        return True
+    if anchored_rows.may_be([tensor for _, tensor in tables], size):
+        return True
     return any(_holds_boxes(tensor) for _, tensor in tables) or bool(gather(tables, size))
 
 
@@ -109,40 +115,46 @@ def examine(
     *,
     given: Mapping[str, str],
     preprocess: Preprocess | None = None,
-    classes: int = 0,
+    stated: Stated = NOTHING,
     first: Outputs = (),
 ) -> Examined | None:
     """Return what a network is as a detector, None where it is none.
 
     `run` takes inputs (1, 3, h, w) to outputs by name. `preprocess` is what a card says, which leaves nothing to try;
     `given` are the user's choices among `input`, `colours`, `fit` and `padding`. `first` are the outputs for `probe`,
-    where it was run already.
+    where it was run already, `stated` is what metadata say.
     """
     seen = _Photos(run, size, device, first)
     if preprocess is not None:
         shown = [seen.of(preprocess, name) for name in PICTURES[:2]]
-        proposals = _sound(recognise.propose(shown, size, classes=classes))
+        proposals = _sound(recognise.propose(shown, size, stated=stated))
         return Examined(proposals, ()) if proposals else None
     tried = chosen_preparations(given)
-    guesses = recognise.propose([seen.of(tried[0].preprocess(size), PICTURES[0])], size, classes=classes)
+    guesses = seen.proposals(tried[0].preprocess(size), PICTURES[:1], stated)
     if not guesses:
         return None
     for way in _likely(tried, guesses):
-        if (found := _decisive(seen, way, size, classes=classes)) is not None:
+        if (found := _sure_finding(seen, way, size, stated=stated)) is not None:
             return found
-    return _searched(seen, tried, size, classes=classes)
+    return _searched(seen, tried, size, stated=stated)
 
 
 def probe(size: tuple[int, int], device: torch.device) -> Tensor:
     """Return the input (1, 3, h, w) that a network is tried on first: a photograph in the likeliest preparation."""
-    return PROBE.preprocess(size).input(images.read(PHOTOS / f"{PICTURES[0]}.jpg").pixels, device)
+    return _probe(size, device).clone()  # a network may write into its input
+
+
+@lru_cache(maxsize=2)
+def _probe(size: tuple[int, int], device: torch.device) -> Tensor:
+    return PROBE.preprocess(size).input(images.bundled(PHOTOS / f"{PICTURES[0]}.jpg"), device)
 
 
 class _Photos:
     """A network's outputs for bundled photographs under preparations, each computed once."""
 
     def __init__(self, run: Run, size: tuple[int, int], device: torch.device, first: Outputs = ()) -> None:
-        self._run, self._device = run, device
+        self._run, self._device, self._size = run, device, size
+        self._proposed: dict[tuple[Preprocess, tuple[str, ...]], list[Proposal]] = {}
         self._made: dict[tuple[Preprocess, str], Outputs] = {}
         if first:
             self._made[PROBE.preprocess(size), PICTURES[0]] = [(name, t.detach().cpu()) for name, t in first]
@@ -150,40 +162,51 @@ class _Photos:
     def of(self, way: Preprocess, name: str) -> Outputs:
         """Return the outputs for a photograph prepared in one way."""
         if (way, name) not in self._made:
-            pixels = images.read(PHOTOS / f"{name}.jpg").pixels
+            pixels = images.bundled(PHOTOS / f"{name}.jpg")
             with torch.no_grad():
                 made = self._run(way.input(pixels, self._device))
             self._made[way, name] = [(each, t.detach().cpu()) for each, t in made]
         return self._made[way, name]
+
+    def proposals(self, way: Preprocess, names: tuple[str, ...], stated: Stated) -> list[Proposal]:
+        """Return the layouts of what it answers to photographs prepared in one way, each looked at once."""
+        if (way, names) not in self._proposed:
+            shown = [self.of(way, name) for name in names]
+            self._proposed[way, names] = recognise.propose(shown, self._size, stated=stated)
+        return self._proposed[way, names]
 
 
 def _likely(tried: Sequence[Preparation], proposals: Sequence[Proposal]) -> list[Preparation]:
     """Return the preparations to try first: those that the families of likely layouts are known for, and the usual."""
     sound = [each for each in proposals if each.fit > 0.5 * proposals[0].fit][:ALTERNATIVES]
     own = [PRESETS_OF[name] for each in sound if (name := family(each.layout)) in PRESETS_OF]
-    known = [each for usual in dict.fromkeys(own) for each in tried if _like(each, usual)]
+    known = [each for usual in dict.fromkeys(own) for each in tried if _is_usual(each, usual)]
     best = family(proposals[0].layout)
     order = (*known, tried[0]) if best in PRESETS_OF else (tried[0], *known)
     return list(dict.fromkeys(order))[:MOST_LIKELY]
 
 
-def _decisive(seen: _Photos, way: Preparation, size: tuple[int, int], *, classes: int) -> Examined | None:
+def _sure_finding(seen: _Photos, way: Preparation, size: tuple[int, int], *, stated: Stated) -> Examined | None:
     """Return what a network is if it is sure of a photograph prepared in one way, and a second one agrees."""
     made = seen.of(way.preprocess(size), PICTURES[0])
-    proposals = _sound(recognise.propose([made], size, classes=classes))
+    proposals = _sound(seen.proposals(way.preprocess(size), PICTURES[:1], stated))
     usual = PRESETS_OF.get(family(proposals[0].layout)) if proposals else None
-    if not proposals or not _like(way, usual or (way.values, way.order, way.fit, way.padding)):
+    if not proposals or not _is_usual(way, usual or (way.values, way.order, way.fit, way.padding)):
         return None
-    if _merit(proposals[0].layout, [made], size) < DECISIVE:
+    if _sure(proposals[0].layout, [made]) * (1.0 if proposals[0].layout.final else proposals[0].fit) < DECISIVE:
         return None
     both = [made, seen.of(way.preprocess(size), PICTURES[2])]
-    proposals = _sound(recognise.propose(both, size, classes=classes))
+    proposals = _sound(recognise.propose(both, size, stated=stated))
     if not proposals or proposals[0].fit < GOOD_FIT:
+        return None
+    first, second = (_merit(proposals[0].layout, [one], size) for one in both)
+    # The first photograph is square, so it tells nothing of fit and padding. One class alone need not be in the second.
+    if FAINT < second < first / 2 and proposals[0].layout.class_count > 1:
         return None
     return Examined(proposals, (replace(way, merit=_merit(proposals[0].layout, both, size)),))
 
 
-def _searched(seen: _Photos, tried: Sequence[Preparation], size: tuple[int, int], *, classes: int) -> Examined | None:
+def _searched(seen: _Photos, tried: Sequence[Preparation], size: tuple[int, int], *, stated: Stated) -> Examined | None:
     """Return what a network is after trying every usual preparation on one photograph, and the best on all of them."""
     proposals: tuple[Proposal, ...] = ()
     best: list[Preparation] = []
@@ -192,14 +215,13 @@ def _searched(seen: _Photos, tried: Sequence[Preparation], size: tuple[int, int]
         for way in ways:
             shown = [seen.of(way.preprocess(size), name) for name in names]
             if not proposals or proposals[0].fit < GOOD_FIT:
-                proposals = _sound(recognise.propose(shown, size, classes=classes)) or proposals
+                proposals = _sound(seen.proposals(way.preprocess(size), names, stated)) or proposals
             best.append(replace(way, merit=_merit(proposals[0].layout, shown, size) if proposals else 0.0))
         usual = PRESETS_OF.get(family(proposals[0].layout)) if proposals else None
-        best.sort(key=lambda e: -e.merit * (PRIOR if _like(e, usual) else 1))
+        best.sort(key=lambda e: -e.merit * (PRIOR if _is_usual(e, usual) else 1))
     if not proposals:
         return None
-    shown = [seen.of(best[0].preprocess(size), name) for name in PICTURES]
-    proposals = _sound(recognise.propose(shown, size, classes=classes)) or proposals
+    proposals = _sound(seen.proposals(best[0].preprocess(size), PICTURES, stated)) or proposals
     return Examined(proposals, tuple(best))
 
 
@@ -221,9 +243,13 @@ def _sound(proposals: Sequence[Proposal]) -> tuple[Proposal, ...]:
 
 def _merit(layout: DetectorLayout, seen: Sequence[Outputs], size: tuple[int, int]) -> float:
     """Return how sure and how consistent a network is of photographs that were prepared in one way."""
-    fit = 1.0 if layout.final else recognise.fit(layout, seen, size)
-    sure = [float(layout.decode([t for _, t in one], size)[1].max()) for one in seen]
-    return fit * sum(sure) / len(sure)
+    return (1.0 if layout.final else recognise.fit(layout, seen, size)) * _sure(layout, seen)
+
+
+def _sure(layout: DetectorLayout, seen: Sequence[Outputs]) -> float:
+    """Return the mean over photographs of the best score, 0 for one of which no row is left."""
+    scores = [layout.scored([t for _, t in one]) for one in seen]
+    return sum(float(one.max()) if one.numel() else 0.0 for one in scores) / len(seen)
 
 
 def words(layout: DetectorLayout) -> str:
@@ -234,6 +260,8 @@ def words(layout: DetectorLayout) -> str:
         parts.append(code.unit)
     if code.anchors:
         parts.append(code.anchors)
+    if code.name == "distances" and not code.cell:
+        parts.append("corner")
     if layout.objectness is not None:
         parts.append("objectness")
     if layout.final:
@@ -255,5 +283,5 @@ def family(layout: DetectorLayout) -> str:
     return known.get(layout.code.anchors, "")
 
 
-def _like(preparation: Preparation, usual: tuple[str, str, str, str] | None) -> bool:
+def _is_usual(preparation: Preparation, usual: tuple[str, str, str, str] | None) -> bool:
     return (preparation.values, preparation.order, preparation.fit, preparation.padding) == usual

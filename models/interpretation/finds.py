@@ -94,11 +94,11 @@ def _of_boxes(
             f"no box from {LEAST_SCORE:.2f} on{said}", "boxes", _box_arrays(boxes[sure], best[sure], label[sure])
         )
     kept = sure[batched_nms(boxes[sure], best[sure], label[sure], OVERLAP)][:MOST_BOXES]
-    told = [f"{name_of(classes, int(label[row]))} {float(best[row]):.2f}" for row in kept[:MOST_TOLD]]
+    texts = [f"{name_of(classes, int(label[row]))} {float(best[row]):.2f}" for row in kept[:MOST_TOLD]]
     count = f"{len(kept)} box{'es' if len(kept) > 1 else ''}"
     arrays = _box_arrays(boxes[kept], best[kept], label[kept])
     arrays["boxes"] = placed(arrays["boxes"], preprocess, picture)
-    return Finds(f"{count}: {', '.join(told)}{', …' if len(kept) > MOST_TOLD else ''}", "boxes", arrays)
+    return Finds(f"{count}: {', '.join(texts)}{', …' if len(kept) > MOST_TOLD else ''}", "boxes", arrays)
 
 
 def _box_arrays(boxes: Tensor, scores: Tensor, labels: Tensor) -> dict[str, NDArray[Any]]:
@@ -112,9 +112,9 @@ def _of_vector(head: Head, values: Tensor, classes: Sequence[str]) -> Finds:
         return Finds("not a number (NaN or infinite)")
     if head.quantity == VALUE:
         names = classes if len(classes) == len(scores) else ("",) * len(scores)
-        told = [f"{name} {in_digits(float(value))}".strip() for name, value in zip(names, scores, strict=True)]
-        more = ", …" if len(told) > MOST_TOLD else ""
-        return Finds(f"{', '.join(told[:MOST_TOLD])}{more}", "numbers", {"numbers": scores.numpy()})
+        texts = [f"{name} {in_digits(float(value))}".strip() for name, value in zip(names, scores, strict=True)]
+        more = ", …" if len(texts) > MOST_TOLD else ""
+        return Finds(f"{', '.join(texts[:MOST_TOLD])}{more}", "numbers", {"numbers": scores.numpy()})
     link = {"softmax": lambda s: s.softmax(0), "sigmoid": torch.sigmoid, "exp": torch.exp}[head.link]
     chances = link(scores)
     best = chances.topk(min(MOST_TOLD, len(chances)))
@@ -122,8 +122,8 @@ def _of_vector(head: Head, values: Tensor, classes: Sequence[str]) -> Finds:
         kept = list(range(len(best.values)))
     else:
         kept = [place for place, value in enumerate(best.values) if value >= 0.5] or [0]
-    told = [f"{name_of(classes, int(best.indices[at]))} {float(best.values[at]):.1%}" for at in kept]
-    return Finds(", ".join(told), "numbers", {"numbers": chances.numpy()})
+    texts = [f"{name_of(classes, int(best.indices[at]))} {float(best.values[at]):.1%}" for at in kept]
+    return Finds(", ".join(texts), "numbers", {"numbers": chances.numpy()})
 
 
 def _plain(reading: Reading, floats: Sequence[Tensor]) -> str:

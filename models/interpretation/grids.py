@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -82,6 +83,11 @@ class Grid:
 
 def fitting(count: int, size: tuple[int, int]) -> list[Grid]:
     """Return the grids that have `count` rows on an input of `size` (h, w), the usual ones first."""
+    return list(_fitting(count, size))
+
+
+@lru_cache(maxsize=64)
+def _fitting(count: int, size: tuple[int, int]) -> tuple[Grid, ...]:
     found: list[Grid] = []
     for per_cell in PER_CELL:
         for strides in STRIDES:
@@ -89,7 +95,7 @@ def fitting(count: int, size: tuple[int, int]) -> list[Grid]:
                 grid = Grid(size, strides, per_cell, FIRST if per_cell > 1 else LAST, up)
                 if grid.count == count and grid.shapes not in [g.shapes for g in found if g.per_cell == per_cell]:
                     found += [grid, replace(grid, order=LAST)] if per_cell > 1 else [grid]
-    return found
+    return tuple(found)
 
 
 def level_of(count: int, size: tuple[int, int]) -> list[tuple[int, int]]:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.detection.box_rows import FIRST, NONE, PROBABILITIES, SIGMOID, SOFTMAX
+from models.detection.peaks import surviving
 from models.interpretation.box_codes import BoxCode
 from models.interpretation.grids import Grid
 from models.interpretation.tables import Table
@@ -41,7 +42,7 @@ class DetectorLayout:
     a row has one score and names its class. `final` says that boxes were suppressed inside the network. `peaks` says
     that scores are heat maps of which the local maxima count. `landmarks` are columns of points of each box, in threes
     (x, y, visibility) or in pairs as `point_width` says, `coefficients` those of mask prototypes, `angle` that of an
-    oriented box.
+    oriented box. `masks` is the output that has a mask of the whole picture for each row, -1 where there is none.
     """
 
     tables: tuple[Table, ...]
@@ -61,6 +62,7 @@ class DetectorLayout:
     point_width: int = 2
     coefficients: Columns | None = None
     angle: Columns | None = None
+    masks: int = -1
 
     @property
     def class_count(self) -> int:
@@ -71,9 +73,29 @@ class DetectorLayout:
 
     def decode(self, outputs: Sequence[Tensor], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Return boxes (N, R, 4) xyxy in px of an input of `size` (h, w), and scores (N, R, C) from 0 to 1."""
+        return self.boxed(outputs, size), self.scored(outputs)
+
+    def boxed(self, outputs: Sequence[Tensor], size: tuple[int, int], order: Tensor | None = None) -> Tensor:
+        """Return boxes (N, R, 4) as `decode`; with an `order` (K,) those of its rows alone."""
         rows = [table.rows(outputs).float() for table in self.tables]
         columns = torch.cat([part.of(rows) for part in self.boxes], -1)
-        return self.code.corners(columns, size, self.grid), self.probabilities(rows)
+        if order is None or self.code.anchored:
+            made = self.code.corners(columns, size, self.grid)
+            return made if order is None else made[:, order]
+        return self.code.corners(columns[:, order], size, self.grid, order)
+
+    def scored(self, outputs: Sequence[Tensor]) -> Tensor:
+        """Return scores (N, R, C) from 0 to 1, as `decode`."""
+        return self.probabilities([table.rows(outputs).float() for table in self.tables])
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether each box comes with a mask."""
+        return self.coefficients is not None or self.masks >= 0
+
+    def rows(self, outputs: Sequence[tuple[str, Tensor]]) -> int:
+        """Return how many rows of boxes there are among outputs by name."""
+        return int(self.tables[self.boxes[0].table].rows([tensor for _, tensor in outputs]).shape[1])
 
     @property
     def grid(self) -> Grid | None:
@@ -104,13 +126,12 @@ class DetectorLayout:
         return _probability(self.objectness.of(rows), self.objectness_kind)[..., 0]
 
     def _peaks(self, scores: Tensor) -> Tensor:
-        """Return the scores with 0 wherever one of the eight neighbours of its map is higher."""
+        """Return the scores with 0 wherever one of the eight neighbours of its map is higher, or the same and first."""
         grid = self.tables[self.scores.table].grid
         assert grid is not None
         ((height, width),) = grid.shapes
         maps = scores.transpose(1, 2).unflatten(2, (height, width))
-        highest = functional.max_pool2d(maps, 3, stride=1, padding=1)
-        return torch.where(maps == highest, maps, maps.new_zeros(())).flatten(2).transpose(1, 2)
+        return torch.where(surviving(maps), maps, maps.new_zeros(())).flatten(2).transpose(1, 2)
 
 
 def _probability(values: Tensor, kind: str) -> Tensor:

@@ -13,6 +13,8 @@ def lines(meta: Mapping[str, Any], model: str) -> Iterator[str]:
     way = given["preprocessing"]
     scaled = f"0 to {way['range']:g}, less {_few(way['mean'])}, over {_few(way['std'])}"
     yield f"Pictures: {way['order'].upper()}, {scaled}, {way['fit']}"
+    if given["filled"]:
+        yield given["filled"]
     yield "Outputs:"
     for row in meta["outputs"]:
         shape = " x ".join(map(str, row["shape"])) or "one number"

@@ -66,9 +66,9 @@ class SegmentCode:
         count = labels.flatten().bincount().float()
         best = count.topk(min(MOST_TOLD, len(count)))
         pairs = [(int(label), float(n) / labels.numel()) for n, label in zip(best.values, best.indices, strict=True)]
-        told = ", ".join(f"{name_of(more['classes'], label)} {share:.0%}" for label, share in pairs if share > 0)
+        shares = ", ".join(f"{name_of(more['classes'], label)} {share:.0%}" for label, share in pairs if share > 0)
         kind = torch.uint8 if len(count) <= 256 else torch.int16
-        return Finds(told, "labels", {"labels": labels.to(kind).numpy()})
+        return Finds(shares, "labels", {"labels": labels.to(kind).numpy()})
 
 
 @dataclass(frozen=True)

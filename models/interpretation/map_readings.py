@@ -25,6 +25,7 @@ LEAST_SIDE, LEAST_TRUE = 8, 1e-3
 TIMES = (1, 2, 3, 4, 6, 8)
 COARSEST = 8  # input px per cell of maps of classes
 MOST_CLASSES, MOST_POINTS = 256, 150
+BEYOND = 0.8  # from which a picture's values lie mostly beyond black and white
 LEAST_GAIN, PRIOR = 0.03, 0.02
 NOISE, BLUR = 0.1, 3  # spread of values from 0 to 1, shrinking factor
 LIMITS = {"sigmoid", "hardsigmoid", "clamp", "special_expit"}
@@ -142,13 +143,19 @@ def _picture(seen: _Maps) -> Iterator[Reading]:
     small = sum(spread) / len(spread) < 0.5
     scale, off = _scale(seen)
     colours = "its colours go together" if seen.count == 3 else "one channel"
-    told = f"{'as large as' if times == 1 else f'{times} times'} the input, {colours}, correlation with it {like:.2f}"
+    description = (
+        f"{'as large as' if times == 1 else f'{times} times'} the input, {colours}, correlation with it {like:.2f}"
+    )
     fit = 0.05
     if together > 0.4 and not (small and like < 0.5):
         fit = max(0.3 if seen.count == 1 else 0.6, min(0.98, like + 0.1)) if like > 0.25 else 0.4
         fit = fit if seen.count == 3 or like > 0.8 else 0.25
+    fit = min(fit, 0.25) if off > BEYOND else fit  # on no scale of values is it a picture
     larger = f", {times} times larger" if times > 1 else ""
-    evidence = (f"{told}.", f"Its values are taken {picture_codes.WORDS[scale]} (off by {off:.2f} from the photo).")
+    evidence = (
+        f"{description}.",
+        f"Its values are taken {picture_codes.WORDS[scale]} (off by {off:.2f} from the photo).",
+    )
     yield Reading(
         "picture",
         f"a picture{larger}",
@@ -170,8 +177,8 @@ def _residuals(seen: _Maps, *, likely: bool, larger: str) -> Iterator[Reading]:
     for way, gain in ((SUBTRACTED, taken), (ADDED, added)):
         if seen.times > 1 and way == SUBTRACTED:
             continue
-        told = ["Small numbers around 0 that do not look like the picture."] if likely else []
-        told += (
+        evidence = ["Small numbers around 0 that do not look like the picture."] if likely else []
+        evidence += (
             [f"On noisy and blurred photos it brings the picture {gain:.0%} nearer to the original."] if gains else []
         )
         fit = 0.1
@@ -182,7 +189,7 @@ def _residuals(seen: _Maps, *, likely: bool, larger: str) -> Iterator[Reading]:
             "noise that is taken off the input" if way == SUBTRACTED else f"detail that is added to the input{larger}"
         )
         code = PictureCode(seen.part, way, picture_codes.INPUT, seen.times, seen.last)
-        yield Reading(f"picture-{way}", f"picture to picture: {words}", PICTURE, fit, tuple(told), seen.part, code)
+        yield Reading(f"picture-{way}", f"picture to picture: {words}", PICTURE, fit, tuple(evidence), seen.part, code)
 
 
 def _gains(seen: _Maps) -> dict[str, float]:
@@ -241,15 +248,15 @@ def _segments(seen: _Maps) -> Iterator[Reading]:
         made = seen.origin in LIMITS
         fit = (0.75 if made else 0.35) if seen.within else 0.35
         fit *= 0.5 + 0.5 * sided if seen.likeness() < 0.8 else 0.3
-        told = f"{'One map from 0 to 1' if seen.within else 'One map'}, {sided:.0%} of it clearly yes or no."
+        why = f"{'One map from 0 to 1' if seen.within else 'One map'}, {sided:.0%} of it clearly yes or no."
         title = f"one mask: yes or no for each pixel{'' if seen.within else ' (a sigmoid is taken)'}"
-        yield Reading("mask", title, SEGMENTS, fit, (told,), seen.part, SegmentCode(seen.part, form, **code))
+        yield Reading("mask", title, SEGMENTS, fit, (why,), seen.part, SegmentCode(seen.part, form, **code))
         return
     same = _coherence(seen)
-    told = f"{seen.count} maps; {same:.0%} of neighbouring cells have the same best class"
+    why = f"{seen.count} maps; {same:.0%} of neighbouring cells have the same best class"
     if seen.shares:
         title, form, fit = "probabilities that sum to 1", map_codes.PROBABILITIES, 0.95
-        told += ", and their numbers sum to 1"
+        why += ", and their numbers sum to 1"
     elif seen.within:
         title, form, fit = "probabilities of labels, each by itself", map_codes.INDEPENDENT, 0.45
     else:
@@ -259,7 +266,7 @@ def _segments(seen: _Maps) -> Iterator[Reading]:
         fit = fit if float(seen.values.min()) < 0 else 0.15
         fit = fit if seen.count <= 64 or 1 / seen.times <= 4 else min(fit, 0.4)
         fit = fit if seen.whole else min(fit, 0.4)
-    own = Reading(f"segments-{form}", f"segmentation: {title}", SEGMENTS, fit, (f"{told}.",), seen.part)
+    own = Reading(f"segments-{form}", f"segmentation: {title}", SEGMENTS, fit, (f"{why}.",), seen.part)
     yield Reading(own.id, own.title, own.kind, fit, own.evidence, own.part, SegmentCode(seen.part, form, **code))
     if form == map_codes.SOFTMAX:
         other = SegmentCode(seen.part, map_codes.SIGMOID, **code)
@@ -288,9 +295,10 @@ def _depth(seen: _Maps) -> Iterator[Reading]:
     fit = 0.6 if smooth < 0.1 and like < 0.7 else 0.3 if like < 0.8 else 0.1
     fit -= 0.25 if seen.within and seen.origin in LIMITS else 0.0
     fit += 0.1 if float(seen.values.min()) >= 0 and not seen.within else 0.0
-    told = f"One number for each cell, changing by {smooth:.2f} of its spread from cell to cell."
+    fit = max(fit, 0.5) if _scale(seen)[1] > BEYOND and like > 0.8 else fit  # like the photo, yet no picture
+    evidence = f"One number for each cell, changing by {smooth:.2f} of its spread from cell to cell."
     title = "depth, or another number for each pixel"
-    yield Reading("depth", title, DEPTH, max(fit, 0.05), (told,), seen.part, DepthCode(seen.part, seen.last))
+    yield Reading("depth", title, DEPTH, max(fit, 0.05), (evidence,), seen.part, DepthCode(seen.part, seen.last))
 
 
 def _heat_maps(seen: _Maps) -> Iterator[Reading]:
@@ -308,8 +316,8 @@ def _heat_maps(seen: _Maps) -> Iterator[Reading]:
     fit = (0.8 if wide < 0.02 else 0.5 if wide < 0.05 else 0.1) if flat else 0.1
     fit = min(fit, 0.3) if seen.shares and seen.count < 5 else fit
     code = PointCode(seen.part, point_codes.HEAT_MAPS, channels_last=seen.last)
-    told = f"{seen.count} maps; {wide:.1%} of the cells of each are above half of its peak."
-    yield Reading("heat-maps", f"landmarks: {seen.count} heat maps", POINTS, fit, (told,), seen.part, code)
+    evidence = f"{seen.count} maps; {wide:.1%} of the cells of each are above half of its peak."
+    yield Reading("heat-maps", f"landmarks: {seen.count} heat maps", POINTS, fit, (evidence,), seen.part, code)
 
 
 def _correlation(a: Tensor, b: Tensor) -> float:

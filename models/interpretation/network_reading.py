@@ -16,6 +16,7 @@ from models.types import Refusal
 KEY = "reading"
 BOXES, CLASSES, VALUES, POINTS = "boxes", "classes", "values", "points"
 SEGMENTS, PICTURE, DEPTH, TEXT, FEATURES = "segments", "picture", "depth", "text", "features"
+LIKELIHOOD = "likelihood"
 KINDS = {
     BOXES: "detection: boxes with scores",
     CLASSES: "classification: scores of the picture's classes",
@@ -24,12 +25,16 @@ KINDS = {
     SEGMENTS: "segmentation: a class for each pixel",
     PICTURE: "picture to picture",
     DEPTH: "one number for each pixel, such as depth",
+    LIKELIHOOD: "likelihood: a distribution for each pixel given those before it",
     TEXT: "a sequence of symbols, such as text",
     FEATURES: "features: channels without a meaning of their own",
 }
 TITLE = {"title": "Reading", "help": "What the network's outputs are taken for."}
 # Assumptions that belong to one reading, and are left out of the model's name when another is chosen.
-DEPENDENT = ("scores", "output", "layout", "part", "boxes", "unit", "background", "anchors", "residual", "values")
+DEPENDENT = (
+    *("scores", "output", "layout", "part", "boxes", "unit", "background", "anchors", "residual", "values"),
+    *("lightness", "ab", "bins"),
+)
 SURE = 0.5  # fit from which a reading counts as recognised
 
 

@@ -15,7 +15,7 @@ from models.interpretation.map_codes import as_maps
 from models.loading.preprocess import Preprocess
 
 GREY = (0.299, 0.587, 0.114)  # ITU-R 601
-DIRECT, ADDED, SUBTRACTED = "direct", "added", "subtracted"
+DIRECT, ADDED, SUBTRACTED, COLOURED = "direct", "added", "subtracted", "coloured"
 INPUT, ZERO_ONE, MINUS_ONE_ONE, ZERO_255 = "input", "zero_one", "minus_one_one", "zero_255"
 SCALES = (INPUT, ZERO_ONE, MINUS_ONE_ONE, ZERO_255)
 WORDS = {
@@ -24,7 +24,12 @@ WORDS = {
     MINUS_ONE_ONE: "from -1 to 1",
     ZERO_255: "from 0 to 255",
 }
-WAYS = {DIRECT: "the picture itself", ADDED: "what is added to the input", SUBTRACTED: "what is taken off the input"}
+WAYS = {
+    DIRECT: "the picture itself",
+    ADDED: "what is added to the input",
+    SUBTRACTED: "what is taken off the input",
+    COLOURED: "the colours of the grey input",
+}
 
 
 @dataclass(frozen=True)

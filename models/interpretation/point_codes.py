@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -18,6 +18,8 @@ SHARES, PIXELS, CENTRED = "shares", "pixels", "-1 to 1"
 XY, YX, APART = "xy", "yx", "x then y"
 KNOWN_COUNTS = (4, 5, 14, 16, 17, 19, 21, 29, 33, 42, 68, 98, 106, 133, 194, 468, 478)
 LIKELY, POSSIBLE = 0.7, 0.3
+MOSTLY = 0.6
+LEAST_SPREAD = 0.11  # of points along each axis, in shares of the picture
 
 
 @dataclass(frozen=True)
@@ -119,12 +121,24 @@ def readings(floats: Sequence[Tensor], size: tuple[int, int]) -> list[Reading]:
     for code in by_shape(floats, size):
         if code.form == AXES:
             count = floats[code.part].shape[1]
-            told = f"Two outputs with {count} rows each, as long as the input is wide and high, or a multiple."
+            evidence = f"Two outputs with {count} rows each, as long as the input is wide and high, or a multiple."
             title = f"landmarks: {count} points, one axis at a time (SimCC)"
-            found.append(Reading("axes", title, POINTS, 0.85, (told,), code.part, code))
+            found.append(Reading("axes", title, POINTS, 0.85, (evidence,), code.part, code))
         else:
             found += _coordinates(floats[code.part].flatten(1), code, size, fit=LIKELY)
     return found
+
+
+def may_be(row: Tensor, size: tuple[int, int], *, sure: bool = False) -> bool:
+    """Return whether a vector (1, K) for a photograph may be coordinates of points that lie in the picture.
+
+    Where pictures are prepared as in training, which is `sure`, they lie in it and apart. Otherwise prepared they lie
+    elsewhere, but still more of them in the picture than out of it.
+    """
+    if row.shape[1] % 2 or row.shape[1] < 4:
+        return False
+    codes = [each.how for each in _coordinates(row, PointCode(0, COORDINATES), size, fit=LIKELY)]
+    return any(_spread(code, row, size) if sure else _inside(code, row, size) > MOSTLY for code in codes)
 
 
 def of_vector(rows: Tensor, part: int, size: tuple[int, int]) -> list[Reading]:
@@ -141,7 +155,25 @@ def of_vector(rows: Tensor, part: int, size: tuple[int, int]) -> list[Reading]:
     moved = (rows - rows.mean(0)).abs().mean() if len(rows) > 1 else spread
     if count // 2 in KNOWN_COUNTS and count >= 8 and moved < 0.5 * spread:
         fit = LIKELY
-    return [each for code in codes for each in _coordinates(rows, code, size, fit=fit)]
+    found = [each for code in codes for each in _coordinates(rows, code, size, fit=fit)]
+    return [each if _spread(each.how, rows, size) else replace(each, fit=min(each.fit, POSSIBLE)) for each in found]
+
+
+def _spread(code: PointCode, rows: Tensor, size: tuple[int, int]) -> bool:
+    """Return whether points lie in the picture and apart from each other, as landmarks do; scores of classes do not."""
+    points = _shares(code, rows, size)
+    return _inside(code, rows, size) > 0.95 and bool(points.std(1).amin() > LEAST_SPREAD)
+
+
+def _inside(code: PointCode, rows: Tensor, size: tuple[int, int]) -> float:
+    """Return the share of points that lie in the picture."""
+    points = _shares(code, rows, size)
+    return float(((points > -0.02) & (points < 1.02)).all(-1).float().mean())
+
+
+def _shares(code: PointCode, rows: Tensor, size: tuple[int, int]) -> Tensor:
+    floats = [rows] * (code.part + 1)
+    return code.points(floats, size)[..., :2] / rows.new_tensor([size[1], size[0]])
 
 
 def _coordinates(rows: Tensor, code: PointCode, size: tuple[int, int], *, fit: float) -> list[Reading]:
@@ -160,9 +192,11 @@ def _coordinates(rows: Tensor, code: PointCode, size: tuple[int, int], *, fit: f
     found = []
     for order in dict.fromkeys((first, XY, YX, *((APART,) if code.width == 2 else ()))):
         own = PointCode(code.part, COORDINATES, unit, order, code.width, scored)
-        told = f"{count} {'triples' if code.width == 3 else 'pairs'} of numbers from {low:.3g} to {high:.3g}"
-        told += f", taken as {unit} of the input" if unit != PIXELS else ", taken as pixels of the input"
+        evidence = f"{count} {'triples' if code.width == 3 else 'pairs'} of numbers from {low:.3g} to {high:.3g}"
+        evidence += f", taken as {unit} of the input" if unit != PIXELS else ", taken as pixels of the input"
         title = f"landmarks: coordinates of {count} points in {unit}, {order}"
         name = f"points-{unit.replace(' ', '')}-{order.replace(' ', '-')}"
-        found.append(Reading(name, title, POINTS, fit if order == first else fit * 0.5, (f"{told}.",), code.part, own))
+        found.append(
+            Reading(name, title, POINTS, fit if order == first else fit * 0.5, (f"{evidence}.",), code.part, own)
+        )
     return found

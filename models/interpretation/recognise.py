@@ -16,7 +16,7 @@ from torch import Tensor
 from models.detection.anchor_sets import KNOWN
 from models.detection.box_rows import NONE, PROBABILITIES, SIGMOID, SOFTMAX, score_kind
 from models.interpretation import anchored_rows, final_rows
-from models.interpretation.agreement import agreement
+from models.interpretation.agreement import ROWS, agreement
 from models.interpretation.box_codes import (
     ANCHORS,
     CENTERFACE,
@@ -37,7 +37,7 @@ from models.interpretation.box_codes import (
 )
 from models.interpretation.grids import FIRST as ANCHOR_FIRST
 from models.interpretation.layout import MOST_PROBABILITY, PRODUCT, ROOT, Columns, DetectorLayout
-from models.interpretation.tables import Table, gather
+from models.interpretation.tables import DARKNET, Table, gather
 
 Outputs = Sequence[tuple[str, Tensor]]
 LEAST_CORRELATION = 0.9
@@ -46,8 +46,22 @@ MOST_SHARE = 2.5
 BINS = (16, 8, 17, 32)
 OBJECTNESS_RATIO, OBJECTNESS_LEAST = 20.0, 0.01
 COEFFICIENTS = 32
+FAR, LOW = 0.1, 0.05  # medians of an angle's column, and of scores
 FACE_COLUMNS = 10
 LEAST_AGREEMENT = 0.35
+# Anchors that differ from others by a common factor agree as well as those: the commoner ones come first.
+LARGER, PRIOR = ("yolov7",), 0.05
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What metadata say of a detector: how many `classes` it knows, 0 for unknown, whether boxes are `turned`."""
+
+    classes: int = 0
+    turned: bool = False
+
+
+NOTHING = Stated()
 
 
 @dataclass(frozen=True)
@@ -59,18 +73,21 @@ class Proposal:
     evidence: tuple[str, ...]
 
 
-def propose(pictures: Sequence[Outputs], size: tuple[int, int], *, classes: int = 0) -> list[Proposal]:
+def propose(pictures: Sequence[Outputs], size: tuple[int, int], *, stated: Stated = NOTHING) -> list[Proposal]:
     """Return layouts of a detector's outputs for several pictures on an input of `size` (h, w), the best first.
 
-    `classes` is the number of classes where metadata tell it, else 0. Empty for what is no detector's.
+    `stated` is what metadata tell. Empty for what is no detector's.
     """
     found: list[Proposal] = []
+    listed = [Proposal(*each) for each in final_rows.propose(pictures, size, classes=stated.classes)]
+    if listed and final_rows.may_be(pictures[0]):  # lists of boxes, scores and labels lie on no grid
+        return sorted(listed, key=_rank, reverse=True)
     for tables in gather(pictures[0], size):
-        found += _of_grid(tuple(tables), pictures, size, classes)
+        found += _of_grid(tuple(tables), pictures, size, stated)
     for layout, evidence in anchored_rows.hypotheses(pictures, size):
         own = fit(layout, pictures, size)
         found.append(Proposal(layout, own, (*evidence, f"boxes of neighbouring anchors agree by {own:.2f}")))
-    found += [Proposal(*each) for each in final_rows.propose(pictures, size, classes=classes)]
+    found += listed
     return sorted(found, key=_rank, reverse=True)
 
 
@@ -79,7 +96,8 @@ def _rank(proposal: Proposal) -> tuple[bool, int, bool, float]:
     layout = proposal.layout
     sound = proposal.fit > LEAST_AGREEMENT
     outputs = len({view.output for table in layout.tables for view in table.views})
-    return sound, outputs * sound, layout.code.decoded and not layout.final, proposal.fit
+    usual = 0.0 if layout.code.anchors in LARGER else PRIOR
+    return sound, outputs * sound, layout.code.decoded and not layout.final, proposal.fit + usual
 
 
 @dataclass(frozen=True)
@@ -91,7 +109,7 @@ class _Seen:
     size: tuple[int, int]
     pictures: int
     prototypes: int
-    classes: int
+    stated: Stated
 
     def centres(self, table: int) -> Tensor:
         """Return the centre of each row's cell (P * R, 2) in px of the input."""
@@ -102,11 +120,11 @@ class _Seen:
 
 
 def _of_grid(
-    tables: tuple[Table, ...], pictures: Sequence[Outputs], size: tuple[int, int], classes: int
+    tables: tuple[Table, ...], pictures: Sequence[Outputs], size: tuple[int, int], stated: Stated
 ) -> list[Proposal]:
     made = [[table.rows([t for _, t in one]).float()[0] for table in tables] for one in pictures]
     rows = tuple(torch.cat([r[place] for r in made]) for place in range(len(tables)))
-    seen = _Seen(tables, rows, size, len(pictures), _prototypes(pictures[0], size), classes)
+    seen = _Seen(tables, rows, size, len(pictures), _prototypes(pictures[0], size), stated)
     found = []
     for layout, evidence in _one_table(seen) if len(tables) == 1 else _several_tables(seen):
         own = fit(layout, pictures, size)
@@ -119,18 +137,20 @@ def fit(layout: DetectorLayout, pictures: Sequence[Outputs], size: tuple[int, in
     centres, strides = _cells(layout, size)
     total = weight = 0.0
     for one in pictures:
-        boxes, scores = layout.decode([t for _, t in one], size)
-        if layout.peaks:  # neighbours of a peak were silenced: look at the map before
-            _, scores = replace(layout, peaks=False).decode([t for _, t in one], size)
-        sure = float(scores.max())
-        total += sure * _sparse(scores[0]) * agreement(boxes[0], scores[0], centres, strides, size)
+        # Neighbours of a peak are silenced: look at the map before.
+        scores = replace(layout, peaks=False).scored([t for _, t in one])[0]
+        best = scores.max(1).values
+        sure = float(best.max())
+        order = best.topk(min(2 * ROWS, len(best))).indices
+        boxes = layout.boxed([t for _, t in one], size, order)[0]
+        own = agreement(boxes, scores[order], centres[order], strides[order], size)
+        total += sure * _sparse(best) * own
         weight += sure
     return total / weight if weight > 0 else 0.0
 
 
-def _sparse(scores: Tensor) -> float:
-    """Return near 1 where most rows (R, C) score far below the best, as with any detector, and 0 where they do not."""
-    best = scores.max(1).values
+def _sparse(best: Tensor) -> float:
+    """Return near 1 where most rows' scores (R,) are far below the best, as with any detector, and 0 where not."""
     return max(0.0, 1 - 2 * float(best.median()) / max(float(best.max()), 1e-9))
 
 
@@ -167,6 +187,7 @@ def _one_table(seen: _Seen) -> Hypotheses:
             yield from _with_scores(seen, code, why, wide=wide)
             columns = width - wide
             kind, background, about = _scores(rows[:, :columns])
+            code = replace(code, cell=0.0)  # NanoDet-Plus measures from the corners of its cells
             boxes, scores = (Columns(0, columns, wide),), Columns(0, 0, columns)
             layout = DetectorLayout(seen.tables, boxes, code, scores, kind, background)
             yield layout, (why, "classes before the distances", about)
@@ -181,6 +202,9 @@ def _with_scores(seen: _Seen, code: BoxCode, why: str, *, wide: int) -> Hypothes
         last -= seen.prototypes
         base = replace(base, coefficients=Columns(0, last, seen.prototypes))
     landmarks = _landmarks(rows[:, wide:last], seen.centres(0)) if code.decoded else None
+    if landmarks is None and code.decoded and (between := _points_between(rows[:, wide:last], seen.centres(0))):
+        yield _face(seen, replace(base, scores=Columns(0, wide, 1)), why, last, between)
+        return
     if landmarks is not None:
         begin, columns, each = landmarks
         kind, background, about = _scores(rows[:, wide : wide + begin])
@@ -190,33 +214,45 @@ def _with_scores(seen: _Seen, code: BoxCode, why: str, *, wide: int) -> Hypothes
         yield layout, (why, about, f"{columns} columns of points that follow the cells")
         return
     if code.name == YOLOV5 and last - wide >= FACE_COLUMNS + 2:
-        yield _face(seen, replace(base, scores=Columns(0, wide, 1)), why, last)
-    angle = _angle(rows[:, wide:last])
+        yield _face(seen, replace(base, scores=Columns(0, wide, 1)), why, last, (FACE_COLUMNS, 2))
+    angle = seen.stated.turned or _angle(rows[:, wide:last])
+    if not angle and code.decoded and last - wide >= 3 and not seen.stated.classes and _spread(rows[:, wide:last]):
+        # An angle from 0 to 1 looks like a score, but is high nearly everywhere.
+        rest = rows[:, wide : last - 1]
+        kind, background, about = _scores(rest)
+        turned = replace(base, scores=Columns(0, wide, last - 1 - wide), angle=Columns(0, last - 1, 1))
+        yield replace(turned, kind=kind, background=background), (why, about, "the last column is as high as no score")
     if angle:
         last -= 1
         base = replace(base, angle=Columns(0, last, 1))
     rest = rows[:, wide:last]
-    objectness, because = _objectness(rest, seen.tables[0], seen.classes)
+    objectness, because = _objectness(rest, seen.tables[0], seen.stated.classes)
     first = wide + objectness
     kind, background, about = _scores(rows[:, first:last])
     if objectness:
-        kind, background = (SIGMOID if kind == SOFTMAX else kind), NONE
+        softmax = seen.tables[0].grid is not None and seen.tables[0].grid.per_cell == DARKNET
+        kind = SOFTMAX if softmax and kind == SIGMOID else SIGMOID if kind == SOFTMAX and not softmax else kind
+        background = NONE
         object_kind = PROBABILITIES if _within(rest[:, :1]) else SIGMOID
         base = replace(base, objectness=Columns(0, wide, 1), objectness_kind=object_kind)
     layout = replace(base, scores=Columns(0, first, last - first), kind=kind, background=background)
     yield layout, (why, because, about, *(("the last column is an angle in radians",) if angle else ()))
 
 
-def _face(seen: _Seen, base: DetectorLayout, why: str, last: int) -> tuple[DetectorLayout, tuple[str, ...]]:
-    """Return YOLOv5-face's layout: box, objectness, five points, classes."""
+def _face(
+    seen: _Seen, base: DetectorLayout, why: str, last: int, points: tuple[int, int]
+) -> tuple[DetectorLayout, tuple[str, ...]]:
+    """Return YOLOv5-face's layout: box, objectness, `points` (columns, and how many each has), classes."""
+    columns, each = points
     wide = base.scores.start
-    first = wide + 1 + FACE_COLUMNS
+    first = wide + 1 + columns
     kind, _, about = _scores(seen.rows[0][:, first:last])
     object_kind = PROBABILITIES if _within(seen.rows[0][:, wide : wide + 1]) else SIGMOID
     layout = replace(base, scores=Columns(0, first, last - first), kind=SIGMOID if kind == SOFTMAX else kind)
     layout = replace(layout, objectness=Columns(0, wide, 1), objectness_kind=object_kind)
-    layout = replace(layout, landmarks=Columns(0, wide + 1, FACE_COLUMNS))
-    return layout, (why, about, "ten columns of five points between objectness and classes (YOLOv5-face)")
+    layout = replace(layout, landmarks=Columns(0, wide + 1, columns), point_width=each)
+    words = f"{columns} columns of {columns // each} points between objectness and classes (YOLOv5-face)"
+    return layout, (why, about, words)
 
 
 def _several_tables(seen: _Seen) -> Hypotheses:
@@ -252,6 +288,8 @@ def _with_tables(seen: _Seen, place: int, codes: list[tuple[BoxCode, str]]) -> H
             objectness = next((number for number in ones if number != scores), None)
             if scores in ones and objectness is not None and objectness < scores:
                 continue  # the same two the other way round
+            if widths[scores] == FACE_COLUMNS and _like_points(seen.rows[scores]):
+                continue
             points = next((number for number in rest if number != objectness and widths[number] % 2 == 0), None)
             if len(rest) - (objectness is not None) - (points is not None):
                 continue
@@ -273,6 +311,12 @@ def _with_tables(seen: _Seen, place: int, codes: list[tuple[BoxCode, str]]) -> H
                     combine=ROOT if widths[scores] == 1 else PRODUCT,
                 )
             yield layout, (why, about)
+
+
+def _like_points(columns: Tensor) -> bool:
+    """Return whether ten columns are distances to five points, which have both signs, rather than scores of classes."""
+    negative = float((columns < 0).float().mean())
+    return not _within(columns) and 0.1 < negative < 0.9
 
 
 def _heat_maps(seen: _Seen, twos: list[int]) -> Hypotheses:
@@ -323,11 +367,19 @@ def _raw(table: Table) -> Iterator[tuple[BoxCode, str]]:
     if grid.per_cell == 1:
         yield BoxCode(YOLOX), "centre and logarithm of the size, both in strides (YOLOX)"
         yield BoxCode(DISTANCES, STRIDES), "distances to the four sides in strides (FCOS)"
+        if table.grid is not None and table.grid.strides == (8, 16, 32):
+            yield BoxCode(DISTANCES, PIXELS, cell=0.0), "distances to the four sides in pixels, from corners (RTMDet)"
         yield BoxCode(DISTANCES, PIXELS), "distances to the four sides in pixels (FCOS)"
+    if grid.per_cell == 2:
+        yield BoxCode(DISTANCES, STRIDES, cell=0.0), "distances in strides, two anchors a cell (SCRFD)"
     for name, levels in ANCHORS.items():
         if len(levels) == len(grid.strides) and all(len(level) == grid.per_cell for level in levels):
-            yield BoxCode(YOLOV5, anchors=name), f"sigmoids around the anchors of {name} (YOLOv5 and 7)"
-            yield BoxCode(YOLOV3, anchors=name), f"exponentials around the anchors of {name} (YOLOv3)"
+            if grid.per_cell == DARKNET:
+                yield BoxCode(YOLOV3, anchors=name), f"exponentials around the anchors of {name} (YOLOv2)"
+                continue
+            larger = "; those of yolov7, a fifth larger, agree as well: judge by the boxes' size" * (name == "yolov5")
+            yield BoxCode(YOLOV5, anchors=name), f"sigmoids around the anchors of {name} (YOLOv5 and 7){larger}"
+            yield BoxCode(YOLOV3, anchors=name), f"exponentials around the anchors of {name} (YOLOv3 and 4){larger}"
 
 
 def _objectness(rest: Tensor, table: Table, classes: int) -> tuple[bool, str]:
@@ -348,8 +400,8 @@ def _objectness(rest: Tensor, table: Table, classes: int) -> tuple[bool, str]:
     if bool((first - 1).abs().max() < 1e-3):
         return True, "the first column is 1 everywhere, as YOLOv6's objectness"
     grid = table.grid
-    if grid is not None and grid.per_cell == 3 and grid.order == ANCHOR_FIRST:
-        return True, "three anchors a cell, whose rows have objectness"
+    if grid is not None and grid.per_cell in (3, DARKNET) and grid.order == ANCHOR_FIRST:
+        return True, f"{'three' if grid.per_cell == 3 else 'five'} anchors a cell, whose rows have objectness"
     low = first <= first.median()
     best = float(values[low, 1:].max(1).values.median())
     own = float(first[low].median())
@@ -383,12 +435,35 @@ def _landmarks(rest: Tensor, centres: Tensor) -> tuple[int, int, int] | None:
     return begin, columns, 2 if columns == points else 3
 
 
+def _points_between(rest: Tensor, centres: Tensor) -> tuple[int, int] | None:
+    """Return how many columns hold points and how many each has, where they lie between objectness and classes."""
+    count = rest.shape[1]
+    along = [
+        tuple(_correlation(rest[:, i], centres[:, axis]) > LEAST_CORRELATION for axis in (0, 1)) for i in range(count)
+    ]
+    for each in (2, 3):
+        points = 0
+        while 1 + each * (points + 1) <= count and along[1 + each * points][0] and along[2 + each * points][1]:
+            points += 1
+        if points >= 2 and 1 + each * points < count and not any(along[0]):
+            return each * points, each
+    return None
+
+
 def _angle(rest: Tensor) -> bool:
     """Tell whether the last column is an angle in radians: it leaves 0 to 1 while all others stay in it."""
     if rest.shape[1] < 2 or not _within(rest[:, :-1]):
         return False
     last = rest[:, -1]
     return bool(last.abs().max() <= 3.15 and not _within(rest[:, -1:]))
+
+
+def _spread(rest: Tensor) -> bool:
+    """Tell whether the last of the columns is high nearly everywhere while the others are low, as an angle is."""
+    if not _within(rest):
+        return False
+    middle = rest.median(0).values
+    return float(middle[-1]) > FAR and float(middle[:-1].max()) < LOW
 
 
 def _prototypes(outputs: Outputs, size: tuple[int, int]) -> int:

@@ -26,7 +26,7 @@ def by_shape(floats: Sequence[Tensor], size: tuple[int, int]) -> list[Reading]:
         logarithm = rows.max() <= SUM_OFF and ((rows.exp().sum(1) - 1).abs() < SUM_OFF).all()
         first = tensor.shape[1] == 1 and size[1] % steps == 0  # steps before pictures, as CTC's loss wants them
         if chance or logarithm or first:
-            told = f"At each of {steps} steps a distribution over {symbols} symbols: text, which is not read here."
+            evidence = f"At each of {steps} steps a distribution over {symbols} symbols: text, which is not read here."
             title = f"text: {steps} steps over {symbols:,} symbols"
-            found.append(Reading("text", title, TEXT, 0.9 if chance or logarithm else 0.6, (told,), part))
+            found.append(Reading("text", title, TEXT, 0.9 if chance or logarithm else 0.6, (evidence,), part))
     return found

@@ -16,6 +16,7 @@ from models.cards import class_names
 from models.cards.card import PHOTOS
 from models.detection.skeleton import COCO_POINTS
 from models.interpretation import map_codes, map_readings, point_codes, sequence_readings
+from models.interpretation.colour_readings import Colours
 from models.interpretation.map_codes import SegmentCode
 from models.interpretation.map_readings import Shown
 from models.interpretation.network_reading import PICTURE, SEGMENTS, SURE, Reading, ranked
@@ -53,12 +54,19 @@ def may_be(outputs: Named, size: tuple[int, int]) -> bool:
 
 
 def read(
-    run: Callable[[Tensor], Named], outputs: Named, origins: Sequence[str], features: Reading | None, prepare: Prepare
+    run: Callable[[Tensor], Named],
+    outputs: Named,
+    origins: Sequence[str],
+    features: Reading | None,
+    prepare: Prepare,
+    *,
+    colours: Colours | None = None,
 ) -> SpatialReading | None:
     """Return the readings of outputs that lie in the picture, None where there are none.
 
     `outputs` are those of one picture, `origins` the operations that made its numbers. `prepare` returns how pictures
-    are prepared where a preset of values is usual, and the assumptions in it.
+    are prepared where a preset of values is usual, and the assumptions in it. `colours` is the reading as colours of a
+    grey picture, if there is one.
     """
     floats = numbers(outputs)
     whole = not any(t.is_floating_point() for _, t in outputs)
@@ -76,19 +84,22 @@ def read(
     if not whole:
         size = preprocess.size
         found += [*point_codes.readings(shown[0].floats, size), *sequence_readings.by_shape(shown[0].floats, size)]
+    found += [colours.reading] if colours is not None else []
     if not found:
         return None
     best = ranked(found)[0]
-    if best.kind == PICTURE and (scale := _other_scale(best, preprocess, offered)):
+    if isinstance(best.how, PictureCode) and (scale := _other_scale(best, preprocess, offered)):
         preprocess, offered = prepare(scale)
         shown = _shown(run, preprocess)
         found = [*map_readings.readings(shown, again, origins, preprocess)]
+        found += [colours.reading] if colours is not None else []
     if features is not None:
         found.append(
             Reading(features.id, features.title, features.kind, FEATURES_FIT, features.evidence, features.part)
         )
     readings = ranked(found)
-    return SpatialReading(readings, preprocess, offered, question(readings))
+    asks = question(readings) or (colours.question if colours and readings[0] == colours.reading else "")
+    return SpatialReading(readings, preprocess, offered, asks)
 
 
 def question(readings: Sequence[Reading]) -> str:
@@ -103,7 +114,7 @@ def _shown(run: Callable[[Tensor], Named], preprocess: Preprocess) -> list[Shown
     """Return what the network makes of the photographs."""
     found = []
     for name in PICTURES:
-        pixels = images.read(PHOTOS / f"{name}.jpg").pixels
+        pixels = images.bundled(PHOTOS / f"{name}.jpg")
         x = preprocess.input(pixels, torch.device("cpu"))
         with torch.no_grad():
             made = numbers(run(x))
@@ -129,9 +140,9 @@ def _of_labels(shown: Sequence[Shown]) -> list[Reading]:
         if any(True for _ in map_readings.orders(tensor, size)) and (tensor.ndim == 3 or tensor.shape[1] == 1):
             count = int(max(float(each.floats[part].max()) for each in shown)) + 1
             code = SegmentCode(part, map_codes.LABELS, classes=max(count, 2))
-            told = (f"Whole numbers from 0 to {count - 1}, as argmax gives: no scores are left to explain.",)
+            evidence = (f"Whole numbers from 0 to {count - 1}, as argmax gives: no scores are left to explain.",)
             title = "segmentation: the class of each pixel"
-            found.append(Reading("segments-labels", title, SEGMENTS, 0.9, told, part, code))
+            found.append(Reading("segments-labels", title, SEGMENTS, 0.9, evidence, part, code))
     return found
 
 

@@ -16,7 +16,17 @@ from torch import Tensor
 from models.interpretation.grids import FIRST, LAST, Grid, fitting, level_of
 
 ROWS, COLUMNS, MAP, ANCHOR_MAP, PACKED_MAP = "rows", "columns", "map", "anchor map", "packed map"
+BARE = "bare rows"  # (R, K), without a dimension for N
 WIDEST = 2000
+LEAST_ROWS = 32
+DARKNET = 5  # anchors of a cell of YOLOv2, which has one level
+DARKNET_COLUMNS = tuple(DARKNET * (5 + classes) for classes in (1, 20, 80))
+
+
+def mask_rows(tensor: Tensor) -> Tensor:
+    """Return masks (R, h, w) of an output (R, h, w), (R, 1, h, w) or (1, R, 1, h, w)."""
+    tensor = tensor[0] if tensor.ndim == 5 and len(tensor) == 1 else tensor
+    return tensor[:, 0] if tensor.ndim == 4 and tensor.shape[1] == 1 else tensor
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,8 @@ class View:
     def rows(self, tensor: Tensor) -> Tensor:
         """Return the output (N, ...) as rows (N, R, K)."""
         match self.form:
+            case "bare rows":
+                return tensor[None]
             case "columns":
                 return flat_rows(tensor).transpose(1, 2)
             case "map":
@@ -62,7 +74,9 @@ def flat_rows(tensor: Tensor) -> Tensor:
     if tensor.ndim <= 1:
         return tensor.reshape(1, -1, 1)
     if tensor.ndim == 2:
-        return tensor[None] if tensor.shape[0] != 1 and tensor.shape[1] in (5, 6, 7) else tensor[:, :, None]
+        rows = tensor.shape[0] != 1 and tensor.shape[1] in (5, 6, 7)
+        levels = tensor.shape[0] >= LEAST_ROWS and tensor.shape[1] in (1, 4, 10)  # SCRFD's, without a dimension for N
+        return tensor[None] if rows or levels else tensor[:, :, None]
     if tensor.ndim > 3:
         kept = [n for n in tensor.shape[1:-1] if n != 1] or [1]
         tensor = tensor.reshape(tensor.shape[0], *kept, tensor.shape[-1])
@@ -98,7 +112,7 @@ def _whole(outputs: Sequence[tuple[str, Tensor]], size: tuple[int, int]) -> list
 def _by_level(outputs: Sequence[tuple[str, Tensor]], size: tuple[int, int]) -> list[list[Table]]:
     """Return readings in which every level has outputs of its own."""
     found: list[list[Table]] = []
-    for packed in (1, 3):
+    for packed in (1, 3, DARKNET):
         pieces = [
             (place, name, *piece) for place, (name, t) in enumerate(outputs) for piece in _pieces(t, size, packed)
         ]
@@ -109,7 +123,9 @@ def _by_level(outputs: Sequence[tuple[str, Tensor]], size: tuple[int, int]) -> l
             strides = tuple(sorted({stride for _, _, _, stride, _, _ in own}))
             groups = _groups(own, strides)
             alone = len(strides) == 1 and (len(groups) == 1 or any(v.form != MAP for g in groups for _, v in g))
-            if not groups or alone:  # one map of one size is what any network of features gives
+            if not groups or (
+                alone and per_cell != DARKNET
+            ):  # one map of one size is what any network of features gives
                 continue
             order = FIRST if any(view.form in (ANCHOR_MAP, PACKED_MAP) for g in groups for _, view in g) else LAST
             for up in (True, False):
@@ -134,6 +150,8 @@ def _pieces(tensor: Tensor, size: tuple[int, int], packed: int) -> list[tuple[st
             if tensor.shape[2:4] == (-(-height // stride), -(-width // stride)):
                 if packed == 1:
                     found.append((MAP, stride, tensor.shape[1], 1))
+                elif packed == DARKNET and (stride != 32 or tensor.shape[1] not in DARKNET_COLUMNS):
+                    continue
                 elif tensor.shape[1] % packed == 0 and tensor.shape[1] // packed >= 5:
                     found.append((PACKED_MAP, stride, tensor.shape[1] // packed, packed))
     elif packed == 1 and tensor.ndim >= 2:

@@ -65,17 +65,19 @@ def outside(model: Any, encoded: Encoded, stages: Any) -> tuple[str, bool]:
     would do as well), or if the KL divergence of its posterior exceeds FAR times the largest one found for pictures
     that the model generated itself.
     """
-    told = []
+    bounds = []
     lost = float((encoded.decoded - encoded.x).square().mean())
     flat = float(encoded.x.var(unbiased=False))
     if lost >= max(flat, LEAST_VARIANCE):
-        told.append("its reconstruction is no closer to it than a flat tone")
+        bounds.append("its reconstruction is not closer to it than a flat tone")
     kl = float(_divergence(encoded.mu, encoded.logvar))
     usual = stages.run("divergence of own pictures", lambda: _usual(model, encoded))
     far = not kl <= FAR * usual
     if far:
-        told.append(f"its code is {kl:.3g} nats from the prior, those of the model's own pictures at most {usual:.3g}")
-    return (f"{OUTSIDE}: {', and '.join(told)}. {MEANINGLESS}" if told else ""), far
+        bounds.append(
+            f"its code is {kl:.3g} nats from the prior, those of the model's own pictures at most {usual:.3g}"
+        )
+    return (f"{OUTSIDE}: {', and '.join(bounds)}. {MEANINGLESS}" if bounds else ""), far
 
 
 def typical(model: Any, encoded: Encoded, stages: Any) -> str:
@@ -86,18 +88,18 @@ def typical(model: Any, encoded: Encoded, stages: Any) -> str:
     """
     size = encoded.mu.shape[1]
     length = float(encoded.mu.double().norm())
-    told = []
+    bounds = []
     if all(block.kind == "gaussian" for block in model.space.blocks):
         low, high = norm_band(size)
-        told.append(f"Its code is {length:.1f} long; of codes of the prior 95 % are {low:.1f} to {high:.1f} long.")
+        bounds.append(f"Its code is {length:.1f} long; of codes of the prior 95 % are {low:.1f} to {high:.1f} long.")
     lost = float((encoded.decoded - encoded.x).square().mean())
     own = stages.run("errors of own pictures", lambda: _errors(model, encoded))
     share = percentile(lost, own)
-    told.append(
+    bounds.append(
         f"Its reconstruction error, {lost:.2g}, is above that of {share:.0f} % of {len(own)} pictures that the model "
         f"drew itself (at most {float(own.max()):.2g})."
     )
-    return " ".join(told)
+    return " ".join(bounds)
 
 
 def _errors(model: Any, encoded: Encoded) -> Float:

@@ -50,7 +50,7 @@ def singular(decode: Decode, code: Tensor, *, k: int, seed: int = 0) -> Directio
         warnings.simplefilter("ignore")
         small = len(code) <= MOST_EXACT
         basis = torch.eye(len(code)).to(code) if small else _iterated(flat, code, k + EXTRA, seed)
-        products = _forth(flat, code, basis)
+        products = _forward_products(flat, code, basis)
     _, values, rows = torch.linalg.svd(products.double(), full_matrices=False)
     return _ranked((rows @ basis.double().T)[:k], values[:k])
 
@@ -119,7 +119,7 @@ def early(decode: Decode, codes: Tensor) -> tuple[nn.Module, Tensor]:
     return met[0][0], met[1][1]
 
 
-def _forth(flat: Decode, code: Tensor, block: Tensor) -> Tensor:
+def _forward_products(flat: Decode, code: Tensor, block: Tensor) -> Tensor:
     """Return J V (P, n) for the columns of V (D, n), by forward-mode products."""
     return torch.func.vmap(lambda v: torch.func.jvp(flat, (code,), (v,))[1], in_dims=1, out_dims=1)(block)
 
@@ -132,7 +132,7 @@ def _iterated(flat: Decode, code: Tensor, width: int, seed: int) -> Tensor:
     start = torch.randn(len(code), min(len(code), width), generator=generator).to(code)
     block = torch.linalg.qr(start)[0]
     for _ in range(TURNS):
-        products = _forth(flat, code, block)
+        products = _forward_products(flat, code, block)
         block = torch.linalg.qr(torch.stack([back(column)[0] for column in products.T], 1))[0]
     return block
 

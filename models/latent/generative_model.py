@@ -24,9 +24,10 @@ class LatentModel:
 
     stages: Mapping[str, str] = {
         "Detects": "{name} makes pictures: it finds no boxes.",
-        "Classifies": "{name} makes pictures: it tells no classes.",
+        "Classifies": "{name} makes pictures: it gives no classes.",
         "Explains": "{name} makes pictures: it gives no score that a map could explain.",
         "Encodes": "{name} has no encoder: it cannot find the code of a picture.",
+        "FindsCodes": "{name} has no encoder: it cannot find the code of a picture.",
         "Scores": "{name} has no discriminator.",
     }
 
@@ -40,7 +41,8 @@ class LatentModel:
     @property
     def device(self) -> torch.device:
         """The device of the network."""
-        return next(self.net.parameters()).device
+        tensor = next((t for held in (self.net.parameters(), self.net.buffers()) for t in held), None)
+        return tensor.device if tensor is not None else torch.device("cpu")
 
     def generate(self, codes: Tensor) -> Tensor:
         """Return the network's own output (N, C, H, W) for codes (N, D)."""

@@ -129,7 +129,7 @@ def bits_per_dim(nats: float, values: int) -> float:
 
 
 def _zero_to_one(values: Tensor, what: str) -> None:
-    low, high = float(values.min()), float(values.max())
+    low, high = float(values.detach().min()), float(values.detach().max())
     if not (low >= -ZERO_ONE and high <= 1 + ZERO_ONE):
         message = f"The Bernoulli likelihood needs values from 0 to 1; the {what} has {low:.3g} to {high:.3g}."
         raise Refusal(message, advice="Choose the gaussian likelihood, or set the output's range.")

@@ -37,6 +37,36 @@ def real_pictures(model: Any, folder: str, stages: Any, *, most: int = MOST) -> 
     return stages.run("real pictures", lambda: _read(model, chosen, path, stages), str(path), most, stamps)
 
 
+def with_classes(model: Any, folder: str, stages: Any, *, most: int = MOST) -> tuple[RealPictures, list[str]]:
+    """Return up to `most` pictures of a folder, or of its subfolders with their names, which are the classes.
+
+    Raises Refusal if there are none.
+    """
+    path = Path(folder).expanduser()
+    inner = sorted(each for each in path.iterdir() if each.is_dir() and each.name[0] != ".") if path.is_dir() else []
+    if not inner:
+        return real_pictures(model, folder, stages, most=most), []
+    try:
+        return real_pictures(model, folder, stages, most=most), []
+    except Refusal:
+        pass
+    parts = []
+    for each in inner:
+        try:
+            parts.append((each.name, real_pictures(model, str(each), stages, most=-(-most // len(inner)))))
+        except Refusal:
+            continue
+    if not parts:
+        raise Refusal(f"{path.name} holds no pictures.", advice="Choose a folder with real pictures.")
+    found = [part for _, part in parts]
+    whole = RealPictures(
+        np.concatenate([part.pictures for part in found]),
+        tuple(one for part in found for one in part.paths),
+        sum(part.unreadable for part in found),
+    )
+    return whole, [name for name, _ in parts]
+
+
 def _read(model: Any, files: list[Path], folder: Path, stages: Any) -> RealPictures:
     _, height, width = model.shape
     made, paths = [], []
@@ -50,7 +80,7 @@ def _read(model: Any, files: list[Path], folder: Path, stages: Any) -> RealPictu
         made.append(np.broadcast_to((x[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy(), (height, width, 3)))
         paths.append(str(file))
     if not made:
-        raise Refusal(f"{folder.name} holds no picture that can be read.", advice="Choose another folder.")
+        raise Refusal(f"{folder.name} contains no picture that can be read.", advice="Choose another folder.")
     return RealPictures(np.stack(made), tuple(paths), len(files) - len(made))
 
 

@@ -35,8 +35,8 @@ class _Open:
 class Show:
     """Plays one source at a time through an engine.
 
-    A newly opened source replaces the current one when its first frame is there. `lend` and `fetch` carry frames to and
-    from another process, if there is one.
+    A newly opened source replaces the current one when its first frame is there. `share` and `fetch` carry frames to
+    and from another process, if there is one.
     """
 
     def __init__(
@@ -45,16 +45,16 @@ class Show:
         send: Callable[[object], None],
         cancelled: Callable[[int], bool],
         *,
-        lend: Callable[[Pixels], Any] = lambda pixels: pixels,
+        share: Callable[[Pixels], Any] = lambda pixels: pixels,
         fetch: Callable[[Any], Pixels] = lambda pixels: pixels,
     ) -> None:
         self._engine, self._send, self._cancelled = engine, send, cancelled
-        self._lend, self._fetch = lend, fetch
+        self._share, self._fetch = share, fetch
         self._now: _Open | None = None
         self._opening: _Open | None = None
-        self._owed = False
-        self._held: Shown | None = None
-        self._told: tuple[object, ...] = ()
+        self._awaiting_ack = False
+        self._pending: Shown | None = None
+        self._reported: tuple[object, ...] = ()
         self._recording: Recording | None = None
 
     def handle(self, number: int, command: str, *given: Any) -> None:
@@ -65,12 +65,12 @@ class Show:
             self._opening.player.close()
             self._opening = None
         elif self._now is not None and self._now.number == number:
-            self._heed(self._now, command, *given)
+            self._run_command(self._now, command, *given)
 
     def advance(self) -> float | None:
         """Do what is due. Return the seconds until more may be due, or None if only a message can bring more."""
         waits = [self._first_frame(), self._next_frame()]
-        self._tell_state()
+        self._report_state()
         return min((wait for wait in waits if wait is not None), default=None)
 
     def close(self) -> None:
@@ -78,7 +78,7 @@ class Show:
         for each in (self._opening, self._now):
             if each is not None:
                 each.player.close()
-        self._opening = self._now = self._held = None
+        self._opening = self._now = self._pending = None
         self._finish()
 
     def _open(self, number: int, opening: Opening) -> None:
@@ -90,13 +90,13 @@ class Show:
         player = Player(path, at=opening.at, playing=opening.playing, every=opening.every, again=opening.again)
         self._opening = _Open(number, opening.source, opening.request, player)
 
-    def _heed(self, now: _Open, command: str, *given: Any) -> None:
+    def _run_command(self, now: _Open, command: str, *given: Any) -> None:
         player = now.player
         match command, given:
             case "ack", ():
-                self._owed = False
-                if self._held is not None:
-                    self._post(now, self._held)
+                self._awaiting_ack = False
+                if self._pending is not None:
+                    self._post(now, self._pending)
             case "play", ():
                 player.play()
             case "pause", ():
@@ -105,7 +105,7 @@ class Show:
             case "step", (by,):
                 player.step(by)
             case "seek", (number,):
-                self._held = None
+                self._pending = None
                 player.seek(number)
             case "pace", (every,):
                 player.pace(every=every)
@@ -123,8 +123,8 @@ class Show:
     def _leave(self) -> None:
         if self._now is not None:
             self._now.player.close()
-        self._now = self._held = None
-        self._owed = False
+        self._now = self._pending = None
+        self._awaiting_ack = False
         self._finish()
 
     def _first_frame(self) -> float | None:
@@ -139,9 +139,9 @@ class Show:
             self._send(("live", opening.number, "refused", Failure(str(refusal), refusal.advice)))
             return None
         if frame is None:
-            return opening.player.look_s
+            return opening.player.next_due_s
         self._leave()
-        self._now, self._opening, self._told = opening, None, ()
+        self._now, self._opening, self._reported = opening, None, ()
         self._show(opening, frame)
         return 0.0
 
@@ -149,7 +149,7 @@ class Show:
         now = self._now
         if now is None:
             return None
-        if self._held is not None:
+        if self._pending is not None:
             return WHILE_OWED_S
         try:
             frame = now.player.next()
@@ -157,7 +157,7 @@ class Show:
             now.player.note = f"{refusal} {refusal.advice}"
             return None
         if frame is None:
-            return now.player.look_s
+            return now.player.next_due_s
         self._show(now, frame)
         return 0.0
 
@@ -176,24 +176,24 @@ class Show:
         if not now.player.playing:
             self._engine.keep_frame()
         shown = Shown(source, frame.pixels, frame.at, request, answer)
-        if self._owed:
-            self._held = shown
+        if self._awaiting_ack:
+            self._pending = shown
         else:
             self._post(now, shown)
 
     def _post(self, now: _Open, shown: Shown) -> None:
-        self._held, self._owed = None, True
-        self._tell(now, "shown", replace(shown, pixels=self._lend(shown.pixels)))
+        self._pending, self._awaiting_ack = None, True
+        self._send_message(now, "shown", replace(shown, pixels=self._share(shown.pixels)))
 
-    def _tell_state(self) -> None:
+    def _report_state(self) -> None:
         now = self._now
-        if now is not None and self._held is None and _state(self._facts(now)) != self._told:
-            self._tell(now, "facts")
+        if now is not None and self._pending is None and _state(self._facts(now)) != self._reported:
+            self._send_message(now, "facts")
 
-    def _tell(self, now: _Open, what: str, *more: object) -> None:
+    def _send_message(self, now: _Open, what: str, *more: object) -> None:
         facts = self._facts(now)
         now.player.note = ""
-        self._told = _state(replace(facts, note=""))
+        self._reported = _state(replace(facts, note=""))
         self._send(("live", now.number, what, facts, *more))
 
     def _facts(self, now: _Open) -> Facts:
@@ -245,8 +245,8 @@ class Show:
 
 def _state(facts: Facts) -> tuple[object, ...]:
     """Return the part of the facts whose change is sent even without a frame."""
-    told = facts.state, facts.lost, facts.number, facts.count, facts.every, facts.recording, facts.note
-    return *told, round(facts.retry_s)
+    shown = facts.state, facts.lost, facts.number, facts.count, facts.every, facts.recording, facts.note
+    return *shown, round(facts.retry_s)
 
 
 def _timings(answer: Answer | None) -> dict[str, float]:

@@ -108,7 +108,7 @@ class Multipart:
     def _too_large(self, what: str) -> Refusal:
         most = f"at most {MOST_PART_BYTES >> 20} MB"
         return Refusal(
-            f"{title(self._path)} sends what is no picture of a camera: a part of the stream {what} ({most} are read).",
+            f"{title(self._path)} sends no camera picture: a part of the stream {what} ({most} are read).",
             advice="Check the address, or the program that serves it.",
         )
 

@@ -50,7 +50,7 @@ class Player:
         self._base = (0, 0.0)
         self._before = -1  # number of the previous frame in this run; -1 if a gap before the next one is not a loss
         self._shown: deque[float] = deque(maxlen=RATE_FRAMES)
-        self._told_end = False
+        self._end_reported = False
 
     def play(self) -> None:
         """Continue playing; at the end, start again."""
@@ -121,7 +121,7 @@ class Player:
         return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 and recent[-1] > recent[0] else 0.0
 
     @property
-    def look_s(self) -> float | None:
+    def next_due_s(self) -> float | None:
         """Seconds until `next` is worth calling again; None if only a command changes anything."""
         if self.playing or self._wanted is not None:
             return LAZY_LOOK_S if self.lost else NEXT_LOOK_S
@@ -143,7 +143,7 @@ class Player:
             self.dropped += frame.number - self._before - 1
         # After a jump, or when far behind, restart the clock here; catching up would skip everything in between.
         jumped = self._wanted is not None or self._before < 0
-        if jumped or frame.number < self._due(now) - CATCH_UP_S * self.fps:
+        if jumped or frame.number < self._due_frame(now) - CATCH_UP_S * self.fps:
             self._base = (frame.number, now)
         self._before, self._wanted, self.last = frame.number, None, frame
         self._shown.append(now)
@@ -156,23 +156,23 @@ class Player:
     def _take(self) -> Frame | None:
         if self.endless or self.every or self._wanted is not None:
             return self._reader.take()
-        return self._reader.take_due(self._due(self._clock()), late=max(2, round(LATE_S * self.fps)))
+        return self._reader.take_due(self._due_frame(self._clock()), late=max(2, round(LATE_S * self.fps)))
 
-    def _due(self, now: float) -> int:
+    def _due_frame(self, now: float) -> int:
         number, at = self._base
         return number + int((now - at) * self.fps)
 
     def _end(self) -> None:
         if self.last is None:
-            message = f"{title(self.path)} holds no frame that can be read."
+            message = f"{title(self.path)} contains no frame that can be read."
             raise Refusal(message, advice="Copy it again, or convert it to MP4 (H.264).")
         claimed, length = self._reader.count, self._reader.length
         if self._wanted is not None and length < 0:
             self.note = (
                 f"Frame {self._wanted:,} of {title(self.path)} cannot be read: the file is cut short or damaged."
             )
-        elif claimed - length > max(2, MISSING_PART * claimed) and length >= 0 and not self._told_end:
-            self._told_end = True
+        elif claimed - length > max(2, MISSING_PART * claimed) and length >= 0 and not self._end_reported:
+            self._end_reported = True
             self.note = f"{title(self.path)} ends after {length:,} of {claimed:,} frames: it is cut short or damaged."
         self.playing, self._wanted = False, None
         self._shown.clear()

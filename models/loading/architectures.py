@@ -14,7 +14,21 @@ from torch.overrides import TorchFunctionMode
 from torchvision.models import detection, get_model, get_model_weights
 from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
 
-from models.bundled import cells, digits, gan, lenet, photos, vae
+from models.bundled import (
+    aae,
+    autoregressive,
+    cells,
+    centernet,
+    digits,
+    gan,
+    hourglass,
+    lenet,
+    photos,
+    progressive,
+    translation,
+    vae,
+    yolo,
+)
 from models.cards import card
 from models.cards.card import CLASSIFIERS
 from models.detection.skeleton import COCO_POINTS
@@ -45,18 +59,34 @@ Shapes = Mapping[str, tuple[int, ...]]
 ANY_CLASSES = 3
 IMAGENET = 1000
 EPS = {"title": "Epsilon", "help": "What batch normalisation adds to the variance; it is not stored in the tensors."}
+LIKELIHOODS = ("digits_nade", "digits_pixelcnn")
+GENERATORS = (
+    "digits_vae",
+    "digits_vae_2d",
+    "digits_gan",
+    "digits_infogan",
+    "digits_cgan",
+    "digits_aae",
+    "digits_progan",
+)
 OWN_CLASSES = {
     "digits_ssd": digits.CLASSES,
     "digits_faster_rcnn": digits.CLASSES,
+    "digits_centernet": centernet.CLASSES,
+    "digits_yolo": yolo.CLASSES,
+    "puppets_hourglass": hourglass.CLASSES,
     "cells_faster_rcnn": cells.CLASSES,
     "photos_resnet": photos.CLASSES,
     "photos_vit": photos.CLASSES,
     "digits_lenet": lenet.CLASSES,
-    **dict.fromkeys(("digits_vae", "digits_vae_2d", "digits_gan", "digits_infogan"), ()),
+    **dict.fromkeys((*GENERATORS, *LIKELIHOODS, *translation.BUILDERS), ()),
 }
 OWN_TASKS = {
     **dict.fromkeys(("photos_resnet", "photos_vit", "digits_lenet"), "classification"),
-    **dict.fromkeys(("digits_vae", "digits_vae_2d", "digits_gan", "digits_infogan"), "generation"),
+    **dict.fromkeys(GENERATORS, "generation"),
+    "puppets_hourglass": "landmarks",
+    **dict.fromkeys(LIKELIHOODS, "likelihood"),
+    **dict.fromkeys(translation.BUILDERS, "picture to picture"),
 }
 COUNTER = ".num_batches_tracked"
 COCO = tuple(FasterRCNN_ResNet50_FPN_Weights.DEFAULT.meta["categories"])
@@ -67,6 +97,10 @@ EPS_0 = ("fasterrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn", KEYPOINTS, "retinan
 # Larger than any layer of a detector; only layers of VGG's classifier exceed it, and SSD does not use those.
 LARGEST_LAYER = 16_000_000
 RANDOM = {"normal_", "uniform_", "trunc_normal_", "kaiming_uniform_", "kaiming_normal_", "xavier_uniform_"}
+
+
+def _plain(build: Callable[[], nn.Module], classes: int, points: int) -> nn.Module:
+    return build()
 
 
 def _torchvision(name: str, classes: int, points: int) -> nn.Module:
@@ -88,6 +122,9 @@ def _classifier(name: str, classes: int, points: int) -> nn.Module:
 BUILDERS: dict[str, Callable[[int, int], nn.Module]] = {
     "digits_ssd": lambda classes, points: digits.digits_ssd(),
     "digits_faster_rcnn": lambda classes, points: digits.digits_faster_rcnn(),
+    "digits_centernet": lambda classes, points: centernet.digits_centernet(),
+    "digits_yolo": lambda classes, points: yolo.digits_yolo(),
+    "puppets_hourglass": lambda classes, points: hourglass.puppets_hourglass(),
     "cells_faster_rcnn": lambda classes, points: cells.cells_faster_rcnn(),
     "photos_resnet": lambda classes, points: photos.photos_resnet(),
     "photos_vit": lambda classes, points: photos.photos_vit(),
@@ -96,6 +133,12 @@ BUILDERS: dict[str, Callable[[int, int], nn.Module]] = {
     "digits_vae_2d": lambda classes, points: vae.digits_vae_2d(),
     "digits_gan": lambda classes, points: gan.digits_gan(),
     "digits_infogan": lambda classes, points: gan.digits_infogan(),
+    **{name: partial(_plain, build) for name, build in translation.BUILDERS.items()},
+    "digits_cgan": lambda classes, points: gan.digits_cgan(),
+    "digits_progan": lambda classes, points: progressive.digits_progan(),
+    "digits_aae": lambda classes, points: aae.digits_aae(),
+    "digits_nade": lambda classes, points: autoregressive.digits_nade(),
+    "digits_pixelcnn": lambda classes, points: autoregressive.digits_pixelcnn(),
     **{name: partial(_torchvision, name) for name in card.ARCHITECTURES},
     **{name: partial(_classifier, name) for name in card.CLASSIFIERS},
     **{name: partial(_segmenter, name) for name in card.SEGMENTERS},

@@ -24,6 +24,8 @@ ENTRY = {
     "title": "Weights in the file",
     "help": "A training may keep the weights and their moving average in one file.",
 }
+NETWORK_PARTS = ("backbone", "neck", "head", "cls_head")  # of OpenMMLab's toolboxes
+MOST_CLASSES, LONGEST_NAME = 100_000, 200
 COUNTER = "num_batches_tracked"
 # Where training scripts keep the state of the optimizer, whose tensors are no network's.
 OPTIMIZERS = ("optimizer", "optimizer_state_dict", "optimizer_states", "optim", "opt", "scheduler", "lr_schedulers")
@@ -71,9 +73,16 @@ def chosen(found: Mapping[str, State], entry: str, name: str) -> dict[str, Tenso
     return dict(found[entry or first])
 
 
+COUNTED = ("total_ops", "total_params")  # thop's
+
+
 def plain(state: State) -> dict[str, Tensor]:
-    """Return a state dict without prefixes that all its names share, such as DataParallel's."""
-    return versions(state)[-1]
+    """Return a state dict without prefixes that all its names share, such as DataParallel's.
+
+    Numbers that tools for counting operations leave in a network are left out.
+    """
+    own = {name: tensor for name, tensor in state.items() if not name.endswith(COUNTED)}
+    return versions(own or state)[-1]
 
 
 def versions(state: State) -> list[dict[str, Tensor]]:
@@ -82,6 +91,29 @@ def versions(state: State) -> list[dict[str, Tensor]]:
     while prefix := next((p for p in PREFIXES if all(name.startswith(p) for name in found[-1])), ""):
         found.append({name.removeprefix(prefix): tensor for name, tensor in found[-1].items()})
     return found
+
+
+def without_parts(state: State) -> dict[str, Tensor] | None:
+    """Return a network's tensors without the names of its parts, as toolboxes put them around a published network.
+
+    None unless all names begin with a part's, the backbone's among them, and stay different without it.
+    """
+    firsts = {name.partition(".")[0] for name in state}
+    if "backbone" not in firsts or firsts - {*NETWORK_PARTS}:
+        return None
+    found = {name.partition(".")[2]: tensor for name, tensor in state.items()}
+    return found if len(found) == len(state) else None
+
+
+def stated_classes(loaded: object) -> tuple[str, ...]:
+    """Return the class names that a toolbox stores beside the weights, () if there are none."""
+    meta = loaded.get("meta") if isinstance(loaded, Mapping) else None
+    inner = meta.get("dataset_meta") if isinstance(meta, Mapping) else None
+    for place, key in ((meta, "CLASSES"), (inner, "classes"), (inner, "CLASSES")):
+        names = place.get(key) if isinstance(place, Mapping) else None
+        if isinstance(names, Sequence) and 0 < len(names) <= MOST_CLASSES and all(isinstance(n, str) for n in names):
+            return tuple(str(name)[:LONGEST_NAME] for name in names)
+    return ()
 
 
 def suited(state: State, wanted: Shapes) -> dict[str, Tensor]:
@@ -101,8 +133,8 @@ def fits(wanted: Shapes, given: State, *, name: str = "This file") -> None:
     other = [n for n in both if tuple(given[n].shape) != tuple(wanted[n])]
     if not (missing or unexpected or other):
         return
-    told = [f"{n} is {shape(given[n].shape)} instead of {shape(wanted[n])}" for n in other]
-    groups = (("missing", missing), ("unexpected", unexpected), ("of another size", told))
+    misfits = [f"{n} is {shape(given[n].shape)} instead of {shape(wanted[n])}" for n in other]
+    groups = (("missing", missing), ("unexpected", unexpected), ("of another size", misfits))
     parts = [f"{len(names):,} {word} ({_few(names)})" for word, names in groups if names]
     message = f"{name} does not fit this model: of {len(wanted):,} tensors, {'; '.join(parts)}."
     advice = "Choose weights of the same architecture, with the same number of classes."

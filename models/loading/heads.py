@@ -132,6 +132,10 @@ WORDS = {
     "clamp": "a clamp",
 }
 POSITIVE = frozenset(["relu", "softplus", "exp", "abs", "clamp_min", "hardtanh"])
+SAME_LENGTH = (
+    "Have it return as many rows for every picture: boxes, scores and labels padded with zeros, or all candidates."
+)
+SUMMED, FEW = frozenset(["_softmax", "softmax", "_log_softmax", "sigmoid", "special_expit", "log_sigmoid_forward"]), 2
 T = TypeVar("T")
 Run = Callable[[Tensor], Sequence[Tensor]]
 
@@ -210,24 +214,41 @@ def offered(kind: str, count: int, evidence: str, *, known: bool = False) -> dic
     return {**OFFER, "choices": choices, "evidence": evidence, "known": known}
 
 
-def recognised(run: Run, part: int, preprocess: Preprocess, device: torch.device, about: Mapping[str, Any]) -> Head:
-    """Return the interpretation of output `part` of `run`, from the card or by running several pictures."""
+def recognised(
+    run: Run,
+    part: int,
+    preprocess: Preprocess,
+    device: torch.device,
+    about: Mapping[str, Any],
+    *,
+    known: tuple[int, str] | None = None,
+) -> Head:
+    """Return the interpretation of output `part` of `run`, from the card or by running several pictures.
+
+    `known` is how many numbers it has for a picture and the operation that made them, where that was seen before. What
+    a softmax or a sigmoid made has its bounds by construction, so few pictures suffice to see its sums.
+    """
     pixels = _pictures()
-    first = preprocess.input(pixels[0], device)
     with torch.no_grad():
-        returned, made = followed(lambda: run(first))
-        count = returned[part].flatten(1).shape[1]
-        if head := told(about, count):
+        if known is None:
+            returned, made = followed(lambda: run(preprocess.input(pixels[0], device)))
+            known = returned[part].flatten(1).shape[1], made.get(id(returned[part]), ("", 0))[0]
+        count, origin = known
+        if head := stated(about, count):
             return head
-        origin = made.get(id(returned[part]), ("", 0))[0]
         if origin in LINEAR and count > 1:
             return Head(LOGITS, count, _evidence_of_logits(origin))
-        values = [returned[part], *(run(preprocess.input(one, device))[part] for one in pixels[1:])]
+        tried = pixels[: FEW if origin in SUMMED else None]
+        values = [run(preprocess.input(one, device))[part] for one in tried]
+        counts = sorted({value.flatten(1).shape[1] for value in values})
+        if len(counts) > 1:
+            text = f"The network gives {counts[0]:,} numbers for one picture and {counts[-1]:,} for another."
+            raise Refusal(text, advice=SAME_LENGTH)
         table = torch.cat([value.flatten(1).float().cpu() for value in values]).double().numpy()
     return Head(*judged(table, origin))
 
 
-def told(about: Mapping[str, Any], count: int) -> Head | None:
+def stated(about: Mapping[str, Any], count: int) -> Head | None:
     """Return the interpretation a card states for `count` numbers, None if it states none.
 
     Raises Refusal for an unknown one.
@@ -267,9 +288,10 @@ def judged(table: NDArray[np.float64], origin: str) -> tuple[str, int, str]:
     within = low >= -1e-6 and high <= 1 + 1e-6
     if count == 1:
         return _single(within=within, origin=origin, seen=seen)
-    if within and origin not in LINEAR:
+    one_long = count >= SHORTEST_EMBEDDING and _near((table**2).sum(1), 1)
+    if within and origin not in LINEAR and not (one_long and origin not in BOUNDED):
         return INDEPENDENT, count, f"{seen} and sum to {sums.min():.3g} to {sums.max():.3g}, not to 1."
-    if count >= SHORTEST_EMBEDDING and _near((table**2).sum(1), 1):
+    if one_long:
         return EMBEDDING, count, f"{seen}; each picture's make a vector of length 1, as an embedding is."
     if origin == "tanh" or (origin in POSITIVE and low >= 0):
         return VALUES, count, f"{seen}: scores of classes would have no such bound."
@@ -299,7 +321,7 @@ def _pictures() -> list[Any]:
     for channel in range(3):
         plain[2 + channel][..., channel] = 255
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    return [*(images.read(path).pixels for path in sorted(PHOTOS.glob("*.jpg"))), noise, *plain]
+    return [*(images.bundled(path) for path in sorted(PHOTOS.glob("*.jpg"))), noise, *plain]
 
 
 def followed(run: Callable[[], T]) -> tuple[T, dict[int, tuple[str, int]]]:

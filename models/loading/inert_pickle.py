@@ -102,7 +102,7 @@ def read(path: Path) -> Contents:
             with zipfile.ZipFile(path) as archive:
                 return _of_archive(archive, path)
         if archive_limits.older(path):
-            return _of_older(path)
+            return _read_legacy(path)
     except Refusal:
         raise
     except Exception as error:
@@ -129,7 +129,7 @@ def _of_archive(archive: zipfile.ZipFile, path: Path) -> Contents:
     return machine.contents()
 
 
-def _of_older(path: Path) -> Contents:
+def _read_legacy(path: Path) -> Contents:
     """Read the older format: pickles of magic number, version, sizes, objects and keys; then the storages."""
     with path.open("rb") as file:
         content = io.BytesIO(file.read())

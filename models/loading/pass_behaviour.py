@@ -19,7 +19,9 @@ from torch import Tensor, nn
 
 from models import model_name
 from models.cards.card import PHOTOS
-from models.exported.onnx_graph import pure_batch
+from models.exported.operation_budget import after_first_run
+from models.exported.pure_graph import batch_of
+from models.loading.asked_passes import APART, DIFFERS, AskedPasses, close
 from models.pictures import images
 from models.runtime.context import Context
 from models.runtime.forward_passes import CAREFUL, INNOCENT, Behaviour, guarded, seed
@@ -32,8 +34,6 @@ ONE_AT_A_TIME = Behaviour(alone=True, channels_last=False)  # of a graph exporte
 KNOWN = ("torchvision", "timm", "transformers", "models")  # packages whose networks need no probing
 LAYERS = "torch.nn.modules"
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
-TOLERANCE = {"cpu": 1e-4}  # of the largest score: kernels for other batch sizes and layouts round differently
-TOLERANCE_ELSEWHERE = 5e-3  # GPUs may round to 10 bits (TF32)
 DRAWS = 3  # passes with other random numbers that must agree before random draws count as irrelevant
 PASSES, MODE = "passes", "mode"
 EVALUATION, AS_IT_IS = "evaluation", "as_it_is"
@@ -53,7 +53,7 @@ OFFERED: dict[str, dict[str, Any]] = {
 }
 
 
-def innocent(net: nn.Module, served_by: type | None = None) -> bool:
+def is_ordinary(net: nn.Module, served_by: type | None = None) -> bool:
     """Return whether a network consists only of classes from known packages, so that it needs no probing."""
     if type(net).__module__.partition(".")[0] not in KNOWN or (served_by is not None and not _known(served_by)):
         return False
@@ -81,7 +81,7 @@ def taken(given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
 @contextmanager
 def kept(net: nn.Module) -> Iterator[None]:
     """Restore the network's state after the block, unless its passes are known to change nothing."""
-    if innocent(net) or any(lazy(parameter) for parameter in net.parameters()):
+    if is_ordinary(net) or batch_of(net) is not None or any(lazy(parameter) for parameter in net.parameters()):
         yield
         return
     state = State(net)
@@ -97,9 +97,10 @@ def settle(model: Any, given: Mapping[str, str]) -> Any:
     `given` are the user's assumptions about passes. Raises Refusal for values that are not offered.
     """
     behaviour, offered = INNOCENT, {}
-    if not innocent(model.net, type(model)) and callable(getattr(model, "subject", None)):
-        alone = pure_batch(model.net) == 1
-        behaviour, offered = (ONE_AT_A_TIME, {}) if alone else _observed(model, given)
+    if not is_ordinary(model.net, type(model)) and callable(getattr(model, "subject", None)):
+        batch = batch_of(model.net)
+        graph = batch is not None and hasattr(model, "interpretation")
+        behaviour, offered = (_of_graph(model, batch), {}) if graph else _observed(model, given)
         if not hasattr(model, "behaviour"):
             offered.pop(PASSES, None)  # such an adapter does not average passes
     assumed = model_name.check(given, offered, name=model.card.name)
@@ -114,8 +115,8 @@ def settle(model: Any, given: Mapping[str, str]) -> Any:
     if behaviour.notes:
         about["behaviour"] = behaviour.notes
     if offered:
-        told = {name: {**item, "value": assumed[name]} for name, item in offered.items()}
-        about["assumptions"] = {**about.get("assumptions", {}), **told}
+        assumptions = {name: {**item, "value": assumed[name]} for name, item in offered.items()}
+        about["assumptions"] = {**about.get("assumptions", {}), **assumptions}
     model.card = replace(model.card, about=about)
     return model
 
@@ -171,6 +172,23 @@ class _Case:
         return _Pass(scores.float(), reading.read, training, random_state() != before)
 
 
+def _of_graph(model: Any, batch: int | None) -> Behaviour:
+    """Return how a graph that draws nothing and keeps nothing treats batches, by one comparison at most."""
+    told = model.interpretation.batches if batch != 1 else APART
+    if not told:
+        generator = torch.Generator().manual_seed(0)
+        x = torch.randn(2, 3, *model.preprocess.size, generator=generator) * torch.tensor([0.5, 1.0]).view(2, 1, 1, 1)
+        first, second = (model.interpretation.input(one).to(model.device) for one in x.split(1))
+        asked = AskedPasses(model.net)
+        with torch.no_grad(), after_first_run():
+            asked(first)
+            told = asked.settled(second)
+    if told == DIFFERS:
+        text = "Its answer for a picture depends on what else is in the batch, so it runs on one input at a time."
+        return replace(ONE_AT_A_TIME, notes=(text,))
+    return ONE_AT_A_TIME if told == APART else INNOCENT
+
+
 def _observed(model: Any, given: Mapping[str, str]) -> tuple[Behaviour, dict[str, dict[str, Any]]]:
     """Return how a network behaves, and the assumptions to offer.
 
@@ -179,7 +197,7 @@ def _observed(model: Any, given: Mapping[str, str]) -> tuple[Behaviour, dict[str
     before, case = random_state(), _Case(model)
     try:
         case.prepare(model)
-        return _told(case, given)
+        return _note(case, given)
     except (KeyboardInterrupt, Cancelled):
         raise
     except BaseException:  # the network's code may raise anything
@@ -189,7 +207,7 @@ def _observed(model: Any, given: Mapping[str, str]) -> tuple[Behaviour, dict[str
         put_random_state(before)
 
 
-def _told(case: _Case, given: Mapping[str, str]) -> tuple[Behaviour, dict[str, dict[str, Any]]]:
+def _note(case: _Case, given: Mapping[str, str]) -> tuple[Behaviour, dict[str, dict[str, Any]]]:
     first, behaviour = _first(case, Behaviour(copies=True))
     notes, offered = [], {}
     chance = _chance(case, first, behaviour)
@@ -248,12 +266,12 @@ def _chance(case: _Case, first: _Pass, behaviour: Behaviour) -> str:
         return ""
     for number in range(1, DRAWS + 1):
         other = case.ask(case.first, behaviour, number=number)
-        if not _close(first.scores, other.scores):
+        if not close(first.scores, other.scores):
             at = int((first.scores - other.scores).abs()[0].argmax())
             a, b = float(first.scores[0, at]), float(other.scores[0, at])
             name = case.classes[at] if at < len(case.classes) else "its box"
             again = case.ask(case.first, behaviour)
-            if not _close(first.scores, again.scores):
+            if not close(first.scores, again.scores):
                 return _unrepeatable(case, first, again)
             return (
                 f"Its answers are random: asked twice about one picture it gave {a:.3f} and {b:.3f} for {name}. "
@@ -293,12 +311,12 @@ def _together(case: _Case, first: _Pass, behaviour: Behaviour, chance: str) -> _
             )
         except Exception:  # a program exported for batch size 1 may raise anything
             continue
-        if _close(both.scores, wanted):
+        if close(both.scores, wanted):
             return _Together(alone=False, channels_last=channels_last)
         found = both.scores
         if not channels_last and found.shape == wanted.shape:
             again = case.ask(case.first, behaviour)
-            if not _close(first.scores, again.scores):
+            if not close(first.scores, again.scores):
                 return _Together(reason=_unrepeatable(case, first, again))
             off = float((found - wanted).abs().max() / wanted.abs().max().clamp_min(1e-12))
             return _Together(
@@ -340,17 +358,6 @@ def _changes(net: nn.Module, changing: Sequence[Place]) -> str:
 def _listed(names: Any) -> str:
     found = [name or "the network" for name in names]
     return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
-
-
-def _close(a: Tensor, b: Tensor) -> bool:
-    if a.shape != b.shape:
-        return False
-    finite = torch.where(a.isfinite() & b.isfinite(), (a - b).abs(), torch.zeros_like(a))
-    if not torch.equal(a.isfinite(), b.isfinite()):
-        return False
-    largest = torch.where(a.isfinite(), a.abs(), torch.zeros_like(a)).max() if a.numel() else a.new_zeros(())
-    tolerance = TOLERANCE.get(a.device.type, TOLERANCE_ELSEWHERE)
-    return bool((finite <= tolerance * largest).all())
 
 
 @cache

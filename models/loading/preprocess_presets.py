@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from models import model_name
 from models.cards.card import PHOTOS, Card
+from models.cards.form import FIT_TITLES
 from models.loading.preprocess import FITS, ORDERS, SIZED, Preprocess
 from models.pictures import images
 
@@ -27,6 +28,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 OWN = "own"  # the preprocessing the architecture was trained with
 PLAIN = {name: Preprocess.__dataclass_fields__[name].default for name in ("mean", "std", "range")}
 BGR = ("imagenet_bgr", "caffe", "caffe_104")  # channels in OpenCV's order
+COLOURS_OF = (3, 4)  # numbers of channels of which three are colours
 COLOURED = ("imagenet", *BGR)
 SMALL_PX = 96
 STATISTICS_PX = 128  # photos of this size suffice to distinguish presets
@@ -47,7 +49,11 @@ INPUT = {
     },
 }
 COLOURS = {"title": "Colours", "help": "The order of the colours.", "titles": {"rgb": "RGB", "bgr": "BGR"}}
-FIT = {"title": "Fit", "help": "Cut the middle out, stretch to the size, or pad to keep the proportions."}
+FIT = {
+    "title": "Fit",
+    "help": "Cut the middle out, stretch to the size, or pad to keep the proportions.",
+    "titles": FIT_TITLES,
+}
 
 
 def propose(
@@ -67,15 +73,15 @@ def propose(
     """
     if "preprocessing" in card.about:
         return Preprocess.of(card.about["preprocessing"]), {}
-    names = [name for name in PRESETS if channels == 3 or name not in COLOURED]
-    usual = usual if usual in names else "imagenet" if channels == 3 and not boxes else "zero_one"
+    names = [name for name in PRESETS if channels in COLOURS_OF or name not in COLOURED]
+    usual = usual if usual in names else "imagenet" if channels in COLOURS_OF and not boxes else "zero_one"
     first = _by_statistics(net, [name for name in names if name not in BGR], size=size, channels=channels) or usual
     fits = SIZED if size[0] == size[1] and not boxes else ("stretch", "pad", "crop")
     offered: dict[str, dict[str, Any]] = {
         "input": {**INPUT, "choices": (first, *(name for name in names if name != first))},
         "fit": {**FIT, "choices": fits},
     }
-    if channels == 3:
+    if channels in COLOURS_OF:
         order = ORDERS[::-1] if given.get("input") in BGR else ORDERS
         offered["colours"] = {**COLOURS, "choices": order}
     assumed = model_name.check({k: v for k, v in given.items() if k in offered}, offered, name=card.name)
@@ -166,7 +172,7 @@ def _by_statistics(net: nn.Module, names: list[str], *, size: tuple[int, int], c
     these wins. "" if there is no such layer, or pictures do not reach it.
     """
     norm = next((m for m in net.modules() if isinstance(m, nn.BatchNorm2d) and m.running_mean is not None), None)
-    photos = [images.read(path).pixels for path in sorted(PHOTOS.glob("*.jpg"))]
+    photos = [images.bundled(path) for path in sorted(PHOTOS.glob("*.jpg"))]
     if norm is None or norm.running_mean is None or not photos or channels != 3:
         return ""
     device = norm.running_mean.device

@@ -2,44 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, overload
 
 import torch
 from torch import Tensor, nn
 
 from models import model_name
-from models.cards.card import BACKGROUND, GAP, PHOTOS, Card, recognised
+from models.cards.card import GAP, PHOTOS, Card, recognised
 from models.detection import anchor_sets, box_rows
 from models.detection.box_rows import Boxes
+from models.exported import onnx_random
 from models.exported.operation_budget import after_first_run
 from models.interpretation import (
     box_extras,
     detector_reading,
+    final_rows,
+    grids,
     network_reading,
+    pixel_readings,
     point_codes,
     spatial_reading,
     vector_readings,
 )
-from models.interpretation.examine import may_detect, probe
+from models.interpretation import examine as examine_detector
+from models.interpretation.colour_codes import ColourCode
+from models.interpretation.examine import may_detect
 from models.interpretation.layout import DetectorLayout
 from models.interpretation.network_reading import Reading
 from models.interpretation.origins import Origins, origins_of
-from models.loading import architectures, heads, pass_behaviour, preprocess_presets, wanted_inputs
+from models.loading import (
+    box_pairs,
+    colouring,
+    filled_inputs,
+    first_pass,
+    heads,
+    pass_behaviour,
+    preprocess_presets,
+    unread_outputs,
+)
+from models.loading.asked_passes import AskedPasses
+from models.loading.first_pass import Output, all_tensors, device_of, in_channels
 from models.loading.heads import Head
 from models.loading.preprocess import Preprocess
-from models.loading.returned_tensors import complaint, is_vector, leaves, numbers, tensors_of
-from models.loading.wanted_inputs import Size, size_of
+from models.loading.returned_tensors import is_vector, numbers, parts, tensors_of
+from models.loading.wanted_inputs import Size
 from models.pictures import images
-from models.runtime.failures import out_of_memory
-from models.types import Cancelled, Refusal
+from models.types import Refusal
 
-SIDES = (224, 32, 28, 64, 96, 128, 256, 299, 300, 320, 384, 416, 448, 512, 640)
 NAMED = ("logits", "scores", "out", "output", "probabilities", "probs")
-PICTURE = PHOTOS / "astronaut.jpg"
-GREY = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's "L"
+PICTURE, OTHER_PICTURE = PHOTOS / "astronaut.jpg", PHOTOS / "coffee.jpg"
 CLASSES, BOXES, OFFSETS, CELLS, FEATURES = "classes", "boxes", box_rows.OFFSETS, "cells", "features"
 TASKS = {
     CLASSES: "classification",
@@ -49,25 +63,12 @@ TASKS = {
     network_reading.PICTURE: "picture to picture",
     network_reading.DEPTH: "depth",
     network_reading.POINTS: "landmarks",
+    network_reading.LIKELIHOOD: "likelihood",
 }
 SPATIAL = (network_reading.SEGMENTS, network_reading.PICTURE, network_reading.DEPTH, network_reading.POINTS)
+PIXEL_SIDES = {1: 28, 3: 32}  # of pictures whose pixels are modelled, by their channels, where a network takes any
 DECODED = Boxes(1, box_rows.CORNERS, box_rows.PIXELS, box_rows.PROBABILITIES, box_rows.NONE)
-PART = {"title": "Part of the output", "help": "Which of the rows of numbers that the network returns is looked at."}
 UNREAD = Reading(FEATURES, FEATURES, network_reading.FEATURES)
-SIZE = {"title": "Input size", "help": "Width x height in pixels, of a network that takes any."}
-
-
-@dataclass(frozen=True, eq=False)
-class Output:
-    """A network's output for one picture: as returned, and its tensors with their names."""
-
-    raw: Any
-    tensors: list[tuple[str, Tensor]]
-
-    @classmethod
-    def of(cls, raw: Any) -> Output:
-        """Return the Output for a network's return value."""
-        return cls(raw, tensors_of(raw))
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,13 @@ class Found:
     """The findings on a network of an unknown family.
 
     It `serves` to return "classes", "boxes", "offsets" from anchors, boxes of the "cells" of a grid, or "features".
-    `preprocess` is applied to pictures; `channels` is 1 if the network takes grey pictures, else 3. `part` is the index
+    `preprocess` is applied to pictures; `channels` is 1 if the network takes grey pictures, 3 if it takes colours, and
+    with 2 or 4 there is one more, which `beyond` says how to fill. `part` is the index
     of its scores, or features, among the tensors it returns; `plain` says that it returns nothing else. `head` says
     what scores of classes are, `boxes` what its boxes are, `layout` how the outputs of a detector are read. `readings`
     are all that the outputs may be taken for, the likeliest first, `reading` is the one in force, and `question` is a
-    sentence where only the user can tell.
+    sentence where only the user can tell. `queries` says that each row of boxes is trained to be an object of its own.
+    `batches` is what was seen of pictures asked together, as in AskedPasses.
     """
 
     serves: str
@@ -93,17 +96,31 @@ class Found:
     readings: tuple[Reading, ...] = ()
     reading: Reading = UNREAD
     question: str = ""
+    beyond: str = ""
+    queries: bool = False
+    batches: str = ""
 
     def outputs(self, net: nn.Module) -> Callable[[Tensor], list[tuple[str, Tensor]]]:
         """Return a function from inputs (N, 3, h, w) to every tensor that the network returns, by name."""
-        return lambda x: all_tensors(net(in_channels(x, self.channels)))
+        return lambda x: all_tensors(net(self.input(x)))
+
+    @property
+    def input_key(self) -> str:
+        """What the reading in force wants as its input, "" for the picture as it was prepared."""
+        return self.reading.how.lightness if isinstance(self.reading.how, ColourCode) else ""
+
+    def input(self, x: Tensor) -> Tensor:
+        """Return what the network gets for prepared pictures (N, 3, h, w)."""
+        if isinstance(self.reading.how, ColourCode):
+            return self.reading.how.input(x, self.preprocess, self.channels)
+        return in_channels(x, self.channels, self.beyond)
 
     @cached_property
     def origins(self) -> Origins | None:
         """Where a recognised detector's rows come from, None for rows that lie nowhere."""
         return origins_of(self.layout, self.preprocess.size) if self.layout is not None else None
 
-    def runner(self, net: nn.Module) -> Callable[[Tensor], list[Tensor]]:
+    def runner(self, net: Callable[[Tensor], Any]) -> Callable[[Tensor], list[Tensor]]:
         """Return a function from inputs (N, 3, h, w) to the tensors that the network returns.
 
         For a detector whose layout was recognised, the tensors are its scores (N, R, C) and boxes (N, R, 4), decoded,
@@ -113,7 +130,7 @@ class Found:
         order = self.origins.order if self.origins is not None else None
 
         def run(x: Tensor) -> list[Tensor]:
-            made = net(in_channels(x, self.channels))
+            made = net(self.input(x))
             if self.layout is None and self.serves in (CLASSES, BOXES, OFFSETS, FEATURES):
                 return [tensor for _, tensor in tensors_of(made, len(x))]
             if self.layout is None:
@@ -137,24 +154,26 @@ def examine(net: nn.Module, card: Card, given: Mapping[str, str]) -> tuple[Found
     Refusal for a network that runs on no picture, and for choices that are not offered.
     """
     wanted, given = _wanted(given)
-    options, sizes = _inputs(net, card)
-    offered: dict[str, dict[str, Any]] = {}
-    chosen = size_of(given["size"]) if len(sizes) > 1 and "size" in given else None
-    try:
-        channels, size, output, made = _first(net, card, options, sizes)
-    except Refusal:
-        if chosen is None:
-            raise
-        channels, size, output, made = _first(net, card, options, [chosen])
-    if len(sizes) > 1:
-        names = [_text(one) for one in dict.fromkeys((size, *([chosen] if chosen else ()), *sizes))]
-        offered["size"] = {**SIZE, "choices": tuple(names)}
-    if chosen is not None and chosen != size:
-        channels, size, output, made = _first(net, card, options, [chosen])
-    seen = _Seen(net, card, given, wanted, output, size, channels, offered)
-    return (
-        _detector(seen) or _rows_of_boxes(seen) or _vector(seen, made) or _spatial(seen, made) or _features_alone(seen)
-    )
+    first = first_pass.run(net, card, given)
+    asked = AskedPasses(net)
+    asked.keep(first.x, first.output.raw)
+    about: dict[str, Any] = {"offered": dict(first.offered), "beyond": first.beyond}
+    seen = _Seen(net, asked, card, given, wanted, first.output, first.size, first.channels, **about)
+    made = first.made
+    with after_first_run():
+        found, card = (
+            _pixel_by_pixel(seen)
+            or _detector(seen)
+            or _rows_of_boxes(seen)
+            or _vector(seen, made)
+            or _spatial(seen, made)
+            or _features_alone(seen)
+        )
+        if found.preprocess.size == seen.size:
+            found = replace(found, batches=seen.together())
+    if told := f"{filled_inputs.note(net)} {onnx_random.note(onnx_random.of(net))}".strip():
+        card = replace(card, about={**card.about, "note": f"{card.about.get('note', '')} {told}".strip()})
+    return found, card
 
 
 @dataclass(frozen=True)
@@ -162,6 +181,7 @@ class _Seen:
     """What is known of a network when its outputs are read: its first output, its input, and the user's choices."""
 
     net: nn.Module
+    asked: AskedPasses
     card: Card
     given: Mapping[str, str]
     wanted: str | None
@@ -169,6 +189,7 @@ class _Seen:
     size: Size
     channels: int
     offered: dict[str, dict[str, Any]]
+    beyond: str = ""
 
     def checked(self, offered: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
         """Return every assumption in force of those offered. Raises Refusal for choices that are not offered."""
@@ -183,7 +204,13 @@ class _Seen:
     def run(self, x: Tensor) -> list[tuple[str, Tensor]]:
         """Return every tensor of the network's output for inputs (1, 3, h, w) on any device, by name."""
         with torch.no_grad():
-            return all_tensors(self.net(in_channels(x.to(device_of(self.net)), self.channels)))
+            return all_tensors(self.asked(in_channels(x.to(device_of(self.net)), self.channels, self.beyond)))
+
+    def together(self) -> str:
+        """Return what is to be seen of pictures asked together, by a pass on two where no pass has told yet."""
+        other = examine_detector.PROBE.preprocess(self.size).input(images.bundled(OTHER_PICTURE), device_of(self.net))
+        with torch.no_grad():
+            return self.asked.settled(in_channels(other, self.channels, self.beyond))
 
     @overload
     def features(self) -> Reading: ...
@@ -192,7 +219,7 @@ class _Seen:
     def features(self, *, spare: bool = False) -> Reading | None:
         """Return the reading of outputs as features. Raises Refusal for no features, unless it can be spared."""
         try:
-            return _reading_of_features(self.card, self.output)
+            return unread_outputs.features(self.card, self.output)
         except Refusal:
             if spare:
                 return None
@@ -213,20 +240,77 @@ def _wanted(given: Mapping[str, str]) -> tuple[str | None, dict[str, str]]:
     return wanted, rest
 
 
+def _pixel_by_pixel(seen: _Seen) -> tuple[Found, Card] | None:
+    """Return the findings on a network that gives each pixel a distribution, None for any other.
+
+    It is one if no output depends on what comes after its pixel, or hardly any does; a user may also say so.
+    """
+    net, wanted = seen.net, seen.wanted == network_reading.LIKELIHOOD
+    if seen.channels not in PIXEL_SIDES or (seen.wanted is not None and not wanted):
+        return None
+    size, offered = seen.size, dict(seen.offered)
+    tensors = numbers(all_tensors(seen.output.raw))
+    if not any(True for part, t in enumerate(tensors) for _ in pixel_readings.codes(t, part, seen.channels, size)):
+        return None
+    if "size" in offered and "size" not in seen.given:
+        side = PIXEL_SIDES[seen.channels]
+        first = f"{side}x{side}"
+        size = (side, side)
+        kept = (each for each in offered["size"]["choices"] if each != first)
+        offered["size"] = {**offered["size"], "choices": (first, *kept)}
+
+    def run(x: Tensor) -> list[Tensor]:
+        return numbers(all_tensors(seen.asked(x.to(device_of(net)))))
+
+    with pass_behaviour.kept(net), torch.no_grad():
+        tensors = run(torch.zeros(1, seen.channels, *size))
+        found = [
+            each
+            for part, tensor in enumerate(tensors)
+            if (each := pixel_readings.reading(lambda x, at=part: run(x)[at], tensor, part, seen.channels, size))
+        ]
+    readings = network_reading.ranked(found)
+    if not readings or not (wanted or readings[0].fit > network_reading.SURE):
+        return None
+    reading = readings[0]
+    features = seen.features(spare=True)
+    readings = (reading, *([features] if features is not None else []))
+    own = replace(seen, size=size)
+    preprocess, more = own.prepared("zero_one", boxes=True)
+    offered |= {network_reading.KEY: network_reading.offered(readings), **more}
+    serves: dict[str, Any] = {"readings": readings, "reading": reading}
+    made = Found(network_reading.LIKELIHOOD, preprocess, seen.channels, reading.part, plain=False, **serves)
+    assumed = seen.checked(offered)
+    assumptions = {key: {**item, "value": assumed[key]} for key, item in offered.items()}
+    about = {"preprocessing": preprocess.about, "assumptions": assumptions, "note": _note(reading)}
+    kind = str(seen.card.about.get("architecture") or type(net).__name__)
+    task = TASKS[network_reading.LIKELIHOOD]
+    return made, recognised(replace(seen.card, classes=()), architecture=kind, task=task, about=about)
+
+
 def _detector(seen: _Seen) -> tuple[Found, Card] | None:
     """Return the findings on a detector whose layout is recognised on photos, None if it is not recognised."""
     tensors, card, net = all_tensors(seen.output.raw), seen.card, seen.net
-    pair = len(tensors) == 2 and any(_boxes(tensors, part) >= 0 for part in (0, 1) if tensors[part][1].ndim == 3)
+    pair = len(tensors) == 2 and any(
+        box_pairs.boxes_of(tensors, part) >= 0 for part in (0, 1) if tensors[part][1].ndim == 3
+    )
     if pair or not may_detect(tensors, seen.size):
         return None
     own = Preprocess.of(card.about["preprocessing"]) if "preprocessing" in card.about else None
 
     def run(x: Tensor) -> list[tuple[str, Tensor]]:
-        return all_tensors(net(in_channels(x, seen.channels)))
+        return all_tensors(seen.asked(in_channels(x, seen.channels, seen.beyond)))
 
-    # Several passes: what they change must not reach what is looked at next, and the first has been measured.
-    with pass_behaviour.kept(net), after_first_run():
-        about: dict[str, Any] = {"given": seen.given, "wanted": seen.wanted, "preprocess": own, "card": card}
+    # Several passes: what they change must not reach what is looked at next.
+    with pass_behaviour.kept(net):
+        # What undoes the preparation by the picture's size alone knows of no padding.
+        stretched = {"fit": "stretch"} if filled_inputs.sized(net) else {}
+        about: dict[str, Any] = {
+            "given": {**stretched, **seen.given},
+            "wanted": seen.wanted,
+            "preprocess": own,
+            "card": card,
+        }
         about["first"] = tensors
         read = detector_reading.read(run, seen.size, device_of(net), **about)
     if read is None:
@@ -240,7 +324,7 @@ def _detector(seen: _Seen) -> tuple[Found, Card] | None:
     assumed = seen.checked(offered)
     layout: DetectorLayout = reading.how
     more: dict[str, Any] = {"layout": layout, "readings": readings, "reading": reading}
-    found = Found(BOXES, read.preprocess, seen.channels, 0, plain=False, boxes=DECODED, **more)
+    found = Found(BOXES, read.preprocess, seen.channels, 0, plain=False, beyond=seen.beyond, boxes=DECODED, **more)
     if found.origins is not None:
         found = replace(found, serves=OFFSETS if found.origins.anchored else CELLS)
     assumptions = {k: {**v, "value": assumed[k]} for k, v in offered.items()}
@@ -252,27 +336,56 @@ def _detector(seen: _Seen) -> tuple[Found, Card] | None:
 
 def _rows_of_boxes(seen: _Seen) -> tuple[Found, Card] | None:
     """Return the findings on a network that returns scores (1, R, K) with boxes (1, R, 4), None for any other."""
-    tensors = seen.output.tensors
-    pairs = [(part, _boxes(tensors, part)) for part, (_, scores) in enumerate(tensors) if scores.ndim == 3]
-    part, place = next(((part, place) for part, place in pairs if place >= 0), (-1, -1))
-    if place < 0 or seen.wanted == FEATURES:
+    pairs = box_pairs.pairs(seen.output.tensors)
+    if not pairs or seen.wanted == FEATURES:
         return None
     preprocess, more = seen.prepared(boxes=True)
-    found = Found(BOXES, preprocess, seen.channels, part, plain=False)
-    sets = anchor_sets.fitting(tensors[part][1].shape[1], seen.size, seen.card.about.get("anchors"))
-    more |= box_rows.propose(*_on_picture(seen.net, found, place), sets)
-    rows = tensors[part][1]
-    title = f"{rows.shape[1]:,} boxes with {rows.shape[2]:,} scores each, as two outputs"
-    evidence = ("One output has four columns, another has as many rows: boxes and their scores.",)
-    own = Reading("boxes", title, network_reading.BOXES, 0.9, evidence, part)
-    readings = (own, seen.features())
+    readings: list[Reading] = []
+    asked: dict[str, dict[str, dict[str, Any]]] = {}
+    for number, (part, place, fit) in enumerate(pairs):
+        trial = Found(BOXES, preprocess, seen.channels, part, plain=False, beyond=seen.beyond)
+        sets = _anchors(seen, part)
+        own = box_rows.propose(*_on_picture(seen, trial, place), sets)
+        how = Boxes.of(place, {key: item["choices"][0] for key, item in own.items()}, sets)
+        readings.append(_pair_reading(seen, (part, place), how, fit, other=bool(number)))
+        asked[readings[-1].id] = own
+    readings.append(seen.features())
+    reading = network_reading.chosen(readings, seen.wanted, name=seen.card.name)
+    if reading.kind == network_reading.FEATURES:
+        return _features_alone(seen, tuple(readings))
+    part, place = reading.part, reading.how.part
+    more |= asked[reading.id]
+    rows, sets = seen.output.tensors[part][1], _anchors(seen, part)
     offered = {**seen.offered, network_reading.KEY: network_reading.offered(readings), **more}
     assumed = seen.checked(offered)
     boxes = Boxes.of(place, assumed, sets)
-    own = replace(own, how=boxes)
+    centred = boxes.form == box_rows.CENTRE and boxes.unit == box_rows.SHARE
+    pyramid = any(len(grid.strides) > 1 for grid in grids.fitting(rows.shape[1], seen.size))
+    queries = centred and not pyramid and rows.shape[1] <= final_rows.MOST_ROWS
+    own = replace(reading, how=boxes)
     serves = OFFSETS if assumed["boxes"] == OFFSETS else BOXES
-    found = replace(found, boxes=boxes, serves=serves, readings=(own, *readings[1:]), reading=own)
-    return found, _told(seen, found, rows, offered, assumed)
+    asks = spatial_reading.question(readings)
+    found = Found(serves, preprocess, seen.channels, part, plain=False, beyond=seen.beyond, question=asks)
+    every = tuple(own if each.id == own.id else each for each in readings)
+    found = replace(found, boxes=boxes, queries=queries, readings=every, reading=own)
+    return found, _with_findings(seen, found, rows, offered, assumed)
+
+
+def _anchors(seen: _Seen, part: int) -> Mapping[str, Any]:
+    return anchor_sets.fitting(seen.output.tensors[part][1].shape[1], seen.size, seen.card.about.get("anchors"))
+
+
+def _pair_reading(seen: _Seen, places: tuple[int, int], how: Boxes, fit: float, *, other: bool) -> Reading:
+    """Return the reading of two outputs as scores and boxes, which are at `places`."""
+    (name, scores), (boxes, _) = (seen.output.tensors[place] for place in places)
+    title = f"{scores.shape[1]:,} boxes with {scores.shape[2]:,} scores each, as two outputs"
+    evidence = "One output has four columns, another has as many rows: boxes and their scores."
+    if scores.shape[2] == 4:
+        title = (
+            f"boxes in {boxes or 'output ' + str(places[1] + 1)}, scores in {name or 'output ' + str(places[0] + 1)}"
+        )
+        evidence = "Both outputs have four columns, and either could be the boxes."
+    return Reading("boxes-other" if other else "boxes", title, network_reading.BOXES, fit, (evidence,), places[0], how)
 
 
 def _vector(seen: _Seen, made: Mapping[int, tuple[str, int]]) -> tuple[Found, Card] | None:
@@ -283,14 +396,15 @@ def _vector(seen: _Seen, made: Mapping[int, tuple[str, int]]) -> tuple[Found, Ca
         return None
     offered = dict(seen.offered)
     if len(rows) > 1:
-        offered["part"] = _parts(tensors, rows, part)
+        offered["part"] = parts(tensors, rows, part)
         own = {k: v for k, v in seen.given.items() if k == "part"}
         part = int(model_name.check(own, offered, name=card.name).get("part", part + 1)) - 1
     preprocess, more = seen.prepared(boxes=False)
     plain = isinstance(seen.output.raw, Tensor) and seen.output.raw.ndim == 2 and seen.output.raw.dtype == torch.float32
-    found = Found(CLASSES, preprocess, seen.channels, part, plain)
-    with after_first_run():
-        head = heads.recognised(found.runner(net), part, preprocess, device_of(net), card.about)
+    found = Found(CLASSES, preprocess, seen.channels, part, plain, beyond=seen.beyond)
+    scores = tensors[part][1]
+    known = scores.flatten(1).shape[1], made.get(id(scores), ("", 0))[0]
+    head = heads.recognised(found.runner(seen.asked), part, preprocess, device_of(net), card.about, known=known)
     readings = vector_readings.readings(head, part, seen.features(), _points(seen, found, head))
     if head.kind == heads.EMBEDDING:
         head = replace(head, kind=heads.VALUES)
@@ -303,47 +417,66 @@ def _vector(seen: _Seen, made: Mapping[int, tuple[str, int]]) -> tuple[Found, Ca
     if reading.kind in (network_reading.FEATURES, network_reading.POINTS):
         offered |= more
         found = replace(found, serves=reading.kind, part=reading.part)
-        return found, _told(seen, found, tensors[reading.part][1], offered, seen.checked(offered))
+        return found, _with_findings(seen, found, tensors[reading.part][1], offered, seen.checked(offered))
     known = heads.KEY in card.about
     offered |= more | {heads.KEY: heads.offered(head.kind, head.count, head.evidence, known=known)}
     assumed = seen.checked(offered)
     head = head.taken_for(assumed[heads.KEY])
     found = replace(found, head=head, reading=replace(reading, how=head))
-    return found, _told(seen, found, tensors[part][1], offered, {**assumed, network_reading.KEY: reading.id})
+    return found, _with_findings(seen, found, tensors[part][1], offered, {**assumed, network_reading.KEY: reading.id})
 
 
 def _points(seen: _Seen, found: Found, head: Head) -> list[Reading]:
     """Return the readings of a vector as coordinates; two photos tell whether they hardly differ, as landmarks do."""
     if head.kind != heads.LOGITS or head.count // 2 not in point_codes.KNOWN_COUNTS:
         return []
-    way, run = found.preprocess, found.runner(seen.net)
-    pixels = [images.read(PHOTOS / f"{name}.jpg").pixels for name in ("astronaut", "coffee")]
-    with torch.no_grad():
-        rows = [run(way.input(each, device_of(seen.net)))[found.part].flatten(1).float().cpu() for each in pixels]
+    way, run = found.preprocess, found.runner(seen.asked)
+    first = seen.output.tensors[found.part][1].flatten(1).float().cpu()
+    if not point_codes.may_be(first, seen.size):
+        return point_codes.of_vector(first, found.part, seen.size)
+    rows = []
+    for path in (PICTURE, OTHER_PICTURE):
+        with torch.no_grad():
+            made = run(way.input(images.bundled(path), device_of(seen.net)))[found.part]
+        rows.append(made.flatten(1).float().cpu())
+        if not point_codes.may_be(rows[0], seen.size, sure=True):
+            break
     return point_codes.of_vector(torch.cat(rows), found.part, seen.size)
 
 
 def _spatial(seen: _Seen, made: Mapping[int, tuple[str, int]]) -> tuple[Found, Card] | None:
     """Return the findings on a network whose outputs lie in the picture, such as maps; None for any other."""
     outputs = all_tensors(seen.output.raw)
-    if not spatial_reading.may_be(outputs, seen.size):
+    coloured = colouring.may_be(seen.output, seen.size)
+    if not coloured and not spatial_reading.may_be(outputs, seen.size):
         return None
     features = seen.features(spare=True)
     origins = [made.get(id(t), ("", 0))[0] for _, t in outputs if t.is_floating_point()]
-    with pass_behaviour.kept(seen.net), after_first_run():
-        read = spatial_reading.read(
-            seen.run, outputs, origins, features, lambda usual: seen.prepared(usual, boxes=True)
-        )
+
+    def prepare(usual: str) -> tuple[Preprocess, dict[str, dict[str, Any]]]:
+        return seen.prepared(usual, boxes=True)
+
+    with pass_behaviour.kept(seen.net):
+        way, _ = prepare("zero_one")
+        about: dict[str, Any] = {"channels": seen.channels, "way": way, "name": seen.card.name}
+        colours = colouring.read(seen.net, seen.output, origins, **about) if coloured else None
+        read = spatial_reading.read(seen.run, outputs, origins, features, prepare, colours=colours)
     if read is None:
         return None
     reading = network_reading.chosen(read.readings, seen.wanted, name=seen.card.name)
     if reading.kind in (network_reading.FEATURES, network_reading.TEXT):
         return _features_alone(seen, read.readings, reading)
     offered = {**seen.offered, network_reading.KEY: network_reading.offered(read.readings), **read.offered}
-    more: dict[str, Any] = {"readings": read.readings, "reading": reading, "question": read.question}
-    found = Found(reading.kind, read.preprocess, seen.channels, reading.part, plain=False, **more)
+    way = read.preprocess
+    if isinstance(reading.how, ColourCode):
+        one = partial(prepare, "zero_one")
+        reading, way, more = colouring.chosen(reading, seen.given, one, name=seen.card.name)
+        offered = {**seen.offered, network_reading.KEY: offered[network_reading.KEY], **more}
+    readings = tuple(reading if each.id == reading.id else each for each in read.readings)
+    own: dict[str, Any] = {"readings": readings, "reading": reading, "question": read.question}
+    found = Found(reading.kind, way, seen.channels, reading.part, plain=False, beyond=seen.beyond, **own)
     tensor = numbers(outputs)[reading.part]
-    return found, _told(seen, found, tensor, offered, seen.checked(offered))
+    return found, _with_findings(seen, found, tensor, offered, seen.checked(offered))
 
 
 def _features_alone(
@@ -357,63 +490,10 @@ def _features_alone(
     offered = {**seen.offered, **more}
     if len(readings) > 1 or seen.wanted:
         offered[network_reading.KEY] = network_reading.offered(readings)
-    found = Found(FEATURES, preprocess, seen.channels, reading.part, False, readings=readings, reading=reading)
-    return found, _told(seen, found, seen.output.tensors[reading.part][1], offered, seen.checked(offered))
-
-
-def in_channels(x: Tensor, channels: int) -> Tensor:
-    """Return inputs (N, 3, h, w) converted to grey if the network takes one channel."""
-    return (x * x.new_tensor(GREY).view(1, 3, 1, 1)).sum(1, keepdim=True) if channels == 1 else x
-
-
-def all_tensors(output: Any) -> list[tuple[str, Tensor]]:
-    """Return every tensor that a network returned for a picture, including integer ones, with names, in order."""
-    return [(name, value) for name, value in leaves(output) if isinstance(value, Tensor)]
-
-
-def device_of(net: nn.Module) -> torch.device:
-    """Return the device of a network; the CPU if it has no tensors."""
-    tensor = next((t for tensors in (net.parameters(), net.buffers()) for t in tensors), None)
-    return torch.device("cpu") if tensor is None else tensor.device
-
-
-def _inputs(net: nn.Module, card: Card) -> tuple[tuple[int, ...], list[Size]]:
-    """Return the numbers of channels and the input sizes to try, likely ones first."""
-    told, height, width = (int(v) for v in card.about.get("input", (0, 0, 0)))
-    kernel = next((p for p in net.parameters() if p.ndim == 4), None)
-    first = told or (kernel.shape[1] if kernel is not None else 3)
-    channels = (told,) if told else tuple(dict.fromkeys((1 if first == 1 else 3, 3, 1)))
-    if "preprocessing" in card.about:
-        return channels, [Preprocess.of(card.about["preprocessing"]).size]
-    return channels, [(height or width or s, width or height or s) for s in SIDES[: 1 if height and width else None]]
-
-
-def _first(
-    net: nn.Module, card: Card, channels: Sequence[int], sizes: Sequence[Size]
-) -> tuple[int, Size, Output, dict[int, tuple[str, int]]]:
-    """Return the first number of channels and size that the network accepts, with its output for a photograph.
-
-    The last result gives, by the tensor's id, the operation that computed each tensor and its position in the run.
-    """
-    wanted_inputs.check_inputs(net, card)
-    failure: tuple[tuple[int, Size], Exception] | None = None
-    for count in channels if set(channels) <= {1, 3} else ():
-        for size in sizes:
-            try:
-                x = in_channels(probe(size, device_of(net)), count)
-                with torch.no_grad():
-                    return count, size, *heads.followed(lambda x=x: Output.of(net(x.clone())))
-            except (Refusal, Cancelled):
-                raise
-            except Exception as error:
-                if out_of_memory(error):
-                    raise
-                failure = failure or ((count, size), error)
-    if failure is None:
-        raise wanted_inputs.of_channels(card, channels[0])
-    if len(sizes) > 1 and (found := wanted_inputs.square(net, failure[0], device_of(net))):
-        return _first(net, card, channels, [found])
-    raise wanted_inputs.refusal(net, card, failure[0], failure[1], device_of(net)) from failure[1]
+    found = Found(
+        FEATURES, preprocess, seen.channels, reading.part, False, beyond=seen.beyond, readings=readings, reading=reading
+    )
+    return found, _with_findings(seen, found, seen.output.tensors[reading.part][1], offered, seen.checked(offered))
 
 
 def _scores(output: Output, *, size: Size, made: Mapping[int, tuple[str, int]]) -> tuple[int, list[int]]:
@@ -436,46 +516,11 @@ def _aside(name: str) -> bool:
     return name.rpartition(".")[2].lower().startswith("aux")
 
 
-def _parts(tensors: list[tuple[str, Tensor]], rows: Sequence[int], first: int) -> dict[str, Any]:
-    """Return the assumption on which of several vectors to use; choices show position, name and length."""
-    titles = {
-        str(i + 1): f"{i + 1}: {f'{name}, ' if name and not name.isdigit() else ''}{t.numel():,} numbers"
-        for i, (name, t) in enumerate(tensors)
-        if i in rows
-    }
-    return {**PART, "choices": (str(first + 1), *(c for c in titles if c != str(first + 1))), "titles": titles}
-
-
-def _boxes(tensors: list[tuple[str, Tensor]], scores: int) -> int:
-    """Return the index of the boxes (1, R, 4) that belong to scores (1, R, K), -1 if there are none."""
-    wanted = tensors[scores][1].shape[:2]
-    found = [i for i, (_, t) in enumerate(tensors) if i != scores and t.shape == (*wanted, 4) and t.shape[1] > 1]
-    if found and tensors[scores][1].shape[2] == 4:  # both could be boxes: decide by name, else the first is the scores
-        own, other = tensors[scores][0], tensors[found[0]][0]
-        return found[0] if "box" not in own and ("box" in other or scores < found[0]) else -1
-    return found[0] if found else -1
-
-
-def _reading_of_features(card: Card, output: Output) -> Reading:
-    """Return the reading of the tensor whose channels are shown: the last map, else the last tensor."""
-    tensors = output.tensors
-    sound = [i for i, (_, t) in enumerate(tensors) if 2 <= t.ndim <= 4 and len(t) == 1 and t.numel()]
-    if not sound:
-        text, advice = complaint(output.raw)
-        raise Refusal(f"{card.name} {text}.", advice=advice)
-    maps = [i for i in sound if tensors[i][1].ndim == 4]
-    part = (maps or sound)[-1]
-    tensor = tensors[part][1]
-    title = f"features: {tensor.shape[-1 if tensor.ndim == 3 else 1]:,} channels"
-    evidence = ("Any output can be looked at channel by channel, without a meaning.",)
-    return Reading(FEATURES, title, network_reading.FEATURES, 0.05, evidence, part)
-
-
-def _on_picture(net: nn.Module, found: Found, boxes: int) -> tuple[Tensor, Tensor]:
+def _on_picture(seen: _Seen, found: Found, boxes: int) -> tuple[Tensor, Tensor]:
     """Return the scores (R, K) and boxes (R, 4) of a bundled photo, which says more than a blank picture."""
-    pixels = images.read(PICTURE).pixels
     with torch.no_grad():
-        tensors = found.runner(net)(found.preprocess.input(pixels, device_of(net)))
+        x = found.preprocess.input(images.bundled(PICTURE), device_of(seen.net))
+        tensors = found.runner(seen.asked)(x)
     return tensors[found.part][0].float().cpu(), tensors[boxes][0].float().cpu()
 
 
@@ -491,7 +536,7 @@ def _readings(found: Found, offered: Mapping[str, Any]) -> str:
     )
 
 
-def _told(
+def _with_findings(
     seen: _Seen, found: Found, scores: Tensor, offered: Mapping[str, Mapping[str, Any]], assumed: Mapping[str, str]
 ) -> Card:
     """Return the card with the findings."""
@@ -506,7 +551,7 @@ def _told(
         card = replace(card, classes=())
         return recognised(card, architecture=kind, task=TASKS[found.serves], classes=names, about=about)
     background = found.boxes.background if found.boxes else "none"
-    names = _names(columns, found.serves, background)
+    names = unread_outputs.names(columns, found.serves, background)
     given = card.classes
     if given and len(given) == columns - 1 and background != "none":
         given = ("__background__", *given) if background == "first" else (*given, GAP)
@@ -517,11 +562,11 @@ def _told(
     about = {"preprocessing": found.preprocess.about, "assumptions": assumptions, "note": note}
     kind = str(card.about.get("architecture") or type(net).__name__)
     task = TASKS[found.serves]
-    told = recognised(replace(card, classes=given), architecture=kind, task=task, classes=names, about=about)
+    found_card = recognised(replace(card, classes=given), architecture=kind, task=task, classes=names, about=about)
     if found.serves == CLASSES and "input" in assumptions:
         readings = _readings(found, assumptions["input"])
-        told = replace(told, about={**told.about, "readings": readings})
-    return told
+        found_card = replace(found_card, about={**found_card.about, "readings": readings})
+    return found_card
 
 
 def _note(reading: Reading) -> str:
@@ -534,28 +579,9 @@ def _what(found: Found, scores: Tensor, columns: int) -> str:
     if found.serves in (BOXES, OFFSETS):
         return f"{scores.shape[1]:,} boxes with {columns:,} scores each"
     if found.serves == FEATURES:
-        told = f". {found.head.evidence.rstrip('.')}" if found.head.evidence else ""
-        return f"{columns:,} channels of features{told}"
+        why = f". {found.head.evidence.rstrip('.')}" if found.head.evidence else ""
+        return f"{columns:,} channels of features{why}"
     count = "one number" if columns == 1 else f"{columns:,} numbers"
     if found.head.kind != heads.VALUES and columns > 1:
         count = f"one score for each of {columns:,} classes"
     return f"{count}. {found.head.evidence.rstrip('.')}"
-
-
-def _names(columns: int, serves: str, background: str) -> tuple[str, ...]:
-    if serves == FEATURES:
-        return tuple(f"channel {number}" for number in range(columns))
-    if serves == CLASSES:
-        return architectures.numbered(columns)
-    if background == "first" and columns == len(architectures.COCO):
-        return architectures.COCO
-    names = [f"class {number}" for number in range(columns)]
-    if background == "first":
-        names[0] = BACKGROUND[0]
-    elif background == "last":
-        names[-1] = GAP
-    return tuple(names)
-
-
-def _text(size: Size) -> str:
-    return f"{size[1]}x{size[0]}"

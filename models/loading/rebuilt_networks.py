@@ -43,7 +43,6 @@ NAMES = {
 DIGIT_CLASSES = tuple(str(digit) for digit in range(10))
 INPUT_ORDER = "input order"
 RIGHT, BETTER = 0.8, 0.15
-FAR = 2.0  # nats; a trained network that is rebuilt rightly stays below 0.2
 ROUNDS = 5
 MOST_SIDE = 320  # px of the pictures that decide
 MOST_WORK = 40_000_000  # combinations times parameters
@@ -75,7 +74,7 @@ def rebuild(card: Card, state: State, given: Mapping[str, str]) -> Rebuilt | Non
     assumed = model_name.check(own, offered, name=card.name)
     net = _built(proposal, kept, assumed, card.name)
     note = f"Recognised by its tensors: {proposal.title}."
-    about: dict[str, Any] = {"note": " ".join((note, *evidence)), **proposal.about, **proposal.told(assumed)}
+    about: dict[str, Any] = {"note": " ".join((note, *evidence)), **proposal.about, **proposal.stated(assumed)}
     classes = proposal.classes
     if proposal.task in ("classification", "segmentation") and {**card.about, **about}.keys() >= {"preprocessing"}:
         if "preprocessing" not in card.about:
@@ -189,17 +188,23 @@ def _judged(
         current = min(({**current, **way} for way in ways), key=lambda one: _rank(tried(one)))
     if doubtful and "input" in choices:
         current = min(({**current, "input": way} for way in choices["input"]), key=lambda one: _rank(tried(one)))
+    if doubtful and proposal.measure is not None and "structure" in choices:
+        # A wrong structure hides what else is right: each is tried with one other change.
+        pairs = [{"structure": one} for one in choices["structure"]]
+        pairs += [{**one, name: option} for one in pairs for name in rest for option in rest[name]]
+        current = min([current, *({**usual, **pair} for pair in pairs)], key=lambda one: _rank(tried(one)))
     for _ in range(ROUNDS if doubtful else 0):
         others = [{**current, name: option} for name, options in choices.items() for option in options]
         best = min(others, key=lambda one: _rank(tried(one)), default=current)
         if _rank(tried(best)) >= _rank(tried(current)) * (1 - STEP):
             break
         current = best
-    if not _clearly_better(tried(current), first):
-        current = usual
+    lost = proposal.measure is not None and tried(current)[1] > proposal.far
+    if lost or not _clearly_better(tried(current), first):
+        current = usual  # what is wrong under every choice tells nothing about them
     changed = current != usual
     if first[0] >= RIGHT or tried(current)[1] < float("inf"):
-        evidence.append(_told(proposal, first, tried(current), changed=changed))
+        evidence.append(_evidence_text(proposal, first, tried(current), changed=changed))
     result = {
         name: {**item, "choices": _leading(current[name], item["choices"])} if name in choices else item
         for name, item in offered.items()
@@ -233,14 +238,18 @@ def _clearly_better(other: tuple[float, float], current: tuple[float, float]) ->
     return clearly_closer(other[1], current[1])
 
 
-def _told(proposal: Proposal, before: tuple[float, float], after: tuple[float, float], *, changed: bool) -> str:
+def _evidence_text(
+    proposal: Proposal, before: tuple[float, float], after: tuple[float, float], *, changed: bool
+) -> str:
     """Return the evidence in a sentence."""
     if after[0] >= RIGHT:
         usual = f", with the usual choices {before[0]:.0%}" if changed else ""
         return f"Of ten bundled digits it tells {after[0]:.0%} right{usual}."
     usual = f" (with the usual choices {before[1]:.2g})" if changed else ""
-    text = proposal.evidence.format(f"{after[1]:.2g}") + usual
-    return f"{text}: that is far, so something assumed here is probably wrong." if after[1] > FAR else f"{text}."
+    text = proposal.evidence.format(number=f"{after[1]:.2g}") + usual
+    return (
+        f"{text}: that is far, so something assumed here is probably wrong." if after[1] > proposal.far else f"{text}."
+    )
 
 
 def _measure(proposal: Proposal) -> Callable[[nn.Module, Preprocess], tuple[float, float]]:

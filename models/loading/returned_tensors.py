@@ -11,6 +11,7 @@ from torch import Tensor
 
 DEEP = 3
 MOST_SHAPES = 8
+PART = {"title": "Part of the output", "help": "Which of the rows of numbers that the network returns is looked at."}
 
 
 def tensors_of(output: Any, pictures: int = 1) -> list[tuple[str, Tensor]]:
@@ -90,3 +91,13 @@ def _kind(value: Any) -> str:
 def _shape(tensor: Tensor) -> str:
     shape = " x ".join(map(str, tensor.shape)) or "one number"
     return shape if tensor.dtype == torch.float32 else f"{shape} {str(tensor.dtype).removeprefix('torch.')}"
+
+
+def parts(tensors: list[tuple[str, Tensor]], rows: Sequence[int], first: int) -> dict[str, Any]:
+    """Return the assumption on which of several vectors to use; choices show position, name and length."""
+    titles = {
+        str(i + 1): f"{i + 1}: {f'{name}, ' if name and not name.isdigit() else ''}{t.numel():,} numbers"
+        for i, (name, t) in enumerate(tensors)
+        if i in rows
+    }
+    return {**PART, "choices": (str(first + 1), *(c for c in titles if c != str(first + 1))), "titles": titles}

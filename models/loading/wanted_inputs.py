@@ -21,12 +21,13 @@ SMALLEST, LARGEST = 8, 1024
 STEP = 8  # sides of inputs are nearly always multiples of this
 MOST_LONG = 6  # largest ratio of the sides
 NEAR = (0, -1, 1, -2, 2, -3, 3)
+FURTHER = {2, 4}  # numbers of channels of which one is neither colour nor grey
 MOST_TRIED, MOST_TOLD = 60, 5
 
 
 def check_inputs(net: nn.Module, card: Card) -> None:
     """Raise Refusal for a network that requires more than one input."""
-    names = _inputs(net)
+    names = required(net)
     if len(names) > 1:
         text = f"{card.name} wants {len(names)} inputs ({', '.join(names)}), not one picture."
         raise Refusal(text, advice=ALONE)
@@ -35,6 +36,12 @@ def check_inputs(net: nn.Module, card: Card) -> None:
 def of_channels(card: Card, channels: int) -> Refusal:
     """Return the refusal of a network whose number of input channels no picture has."""
     text = f"{card.name} wants inputs of {channels} channels; a picture has 3 (red, green, blue) or 1 (grey)."
+    if channels in FURTHER:
+        advice = (
+            "Say what belongs in the further one: ?beyond=1 after its name for the alpha of an opaque picture (255 "
+            "where values are so large), ?beyond=0 for a mask or depth of nothing, ?beyond=grey for the grey picture."
+        )
+        return Refusal(text, advice=advice, offer=("assume", "beyond", "1", "Open with 1 in the further channel"))
     return Refusal(text, advice="Open a function that builds the network around a first layer which adds the others.")
 
 
@@ -43,7 +50,7 @@ def size_of(text: str) -> Size:
     width, _, height = text.partition("x")
     sides = [int(side) if side.isascii() and side.isdecimal() and len(side) < 6 else 0 for side in (height, width)]
     if not all(0 < side <= 8192 for side in sides):
-        raise Refusal(f"{text!r} is no size.", advice="Write width x height in pixels, such as size=192x64.")
+        raise Refusal(f"{text!r} is not a size.", advice="Write width x height in pixels, such as size=192x64.")
     return sides[0], sides[1]
 
 
@@ -83,7 +90,7 @@ def square(net: nn.Module, shape: tuple[int, Size], device: torch.device) -> Siz
         return None
     side = round(math.sqrt(_pixels(last, size)))
     near = [(side + away, side + away) for away in NEAR if SMALLEST <= side + away <= LARGEST]
-    return next((size for size in near if _runs(net, (1, channels, *size), device)), None)
+    return next((size for size in near if runs(net, (1, channels, *size), device)), None)
 
 
 def _pixels(last: _Last, size: Size) -> float:
@@ -92,12 +99,12 @@ def _pixels(last: _Last, size: Size) -> float:
     return size[0] * size[1] * last.module.in_features / math.prod(last.shape[1:])
 
 
-def _inputs(net: nn.Module) -> list[str]:
+def required(net: nn.Module) -> list[str]:
     """Return the names of a network's required inputs."""
     if isinstance(net, torch.jit.ScriptModule):
         schema: Any = getattr(net.forward, "schema", None)
-        found = [a.name for a in schema.arguments if not a.has_default_value()] if schema is not None else []
-        return [name for name in found if name != "self"]
+        asked = list(schema.arguments)[1:] if schema is not None else []  # the first is the module itself
+        return [a.name for a in asked if not a.has_default_value()]
     try:
         parameters = inspect.signature(net.forward).parameters.values()
     except (TypeError, ValueError):
@@ -116,7 +123,7 @@ def _other_shape(net: nn.Module, channels: int, device: torch.device) -> str:
             shapes.append((f"{clip} (N, C, T, H, W)", (1, channels, frames, side, side)))
         shapes.append(("inputs of three dimensions, without a batch (C, H, W)", (channels, side, side)))
         for words, shape in shapes:
-            if _runs(net, shape, device):
+            if runs(net, shape, device):
                 return words
     return ""
 
@@ -129,10 +136,11 @@ def _sizes(net: nn.Module, channels: int, pixels: float, device: torch.device) -
         tried += [(height, width)] if width else []
     likely = [s for s in dict.fromkeys(tried) if min(s) >= SMALLEST and max(s) <= MOST_LONG * min(s)]
     likely.sort(key=lambda size: (max(size) / min(size), size))
-    return [size for size in likely[:MOST_TRIED] if _runs(net, (1, channels, *size), device)]
+    return [size for size in likely[:MOST_TRIED] if runs(net, (1, channels, *size), device)]
 
 
-def _runs(net: nn.Module, shape: Sequence[int], device: torch.device) -> bool:
+def runs(net: nn.Module, shape: Sequence[int], device: torch.device) -> bool:
+    """Return whether a network runs on a blank input of a shape."""
     try:
         with torch.no_grad():
             net(torch.zeros(*shape, device=device))
@@ -160,7 +168,7 @@ class _Last:
 
         hook = nn.modules.module.register_module_forward_pre_hook(see)
         try:
-            _runs(net, (1, channels, *size), device)
+            runs(net, (1, channels, *size), device)
         finally:
             hook.remove()
 

@@ -21,6 +21,7 @@ import torch
 from models import files
 from models.files import WEIGHTS_SUFFIXES, sha256
 from models.loading import archive_limits, checkpoint, inert_pickle
+from models.runtime.network_state import lazy
 from models.types import Refusal
 
 __all__ = ["WEIGHTS_SUFFIXES", "fits", "load", "read", "sets", "sha256"]
@@ -61,6 +62,15 @@ def sets(path: str | Path) -> dict[str, dict[str, torch.Tensor]]:
     return found
 
 
+def stated_classes(path: Path) -> tuple[str, ...]:
+    """Return the class names that a PyTorch file states beside its tensors, () if there are none."""
+    if path.suffix.lower() == ".safetensors":
+        return ()
+    with suppress(Refusal), files.Quiet():
+        return checkpoint.stated_classes(_pytorch(path))
+    return ()
+
+
 def asks_for_code(refusal: Refusal) -> bool:
     """Return whether a file was refused because loading it would run code."""
     return refusal.advice.startswith(_NOT_RUN)
@@ -79,8 +89,12 @@ def load(net: torch.nn.Module, state: Mapping[str, torch.Tensor], *, name: str) 
 
     Raises Refusal listing what does not fit.
     """
-    wanted = {k: tuple(v.shape) for k, v in net.state_dict().items()}
-    given = checkpoint.suited(state, wanted)
+    own = net.state_dict()
+    # A lazy layer takes any shape, and learns its sizes from the file's.
+    waiting = {k for k, v in own.items() if lazy(v)}
+    wanted = {k: tuple(v.shape) for k, v in own.items() if k not in waiting}
+    given = checkpoint.suited(state, {**wanted, **{k: tuple(state[k].shape) for k in waiting if k in state}})
+    wanted |= {k: tuple(given[k].shape) if k in given else () for k in waiting}
     checkpoint.fits(wanted, given, name=name)
     with torch.no_grad():
         net.load_state_dict(given)

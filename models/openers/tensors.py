@@ -13,10 +13,12 @@ from models import files, model_name
 from models.cards import card as cards
 from models.cards.card import Card
 from models.families.description import describe
+from models.families.likeness import names_like
 from models.families.weights_only import WeightsOnly, holds_layers
 from models.loading import (
     architectures,
     checkpoint,
+    companion_files,
     heads,
     likeness,
     plain_generators,
@@ -57,13 +59,18 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
         found, pickled = _read_sets(file)
     given = dict(assumed)
     entry, scores = given.pop("entry", ""), {}
-    state = _widened(checkpoint.plain(checkpoint.chosen(found, entry, file.name)))
+    parts = given.pop(companion_files.KEY, companion_files.TOGETHER)
+    whole, beside = ({}, ()) if entry or card.architecture else companion_files.joined(found, file)
+    if beside and parts == companion_files.ALONE:
+        whole = {}
+    found = {"state_dict": whole} if whole else found
+    state = _widened(whole or checkpoint.plain(checkpoint.chosen(found, entry, file.name)))
     if not card.architecture and (served := networks.of_weights(state, card, str(file))) is not None:
         return replace(served, card=replace(served.card, sha256=files.sha256(file)))
-    if heads.KEY in given:
-        scores = {heads.KEY: given.pop(heads.KEY)}
+    # What the network's adapter offers, rather than what the tensors leave open.
+    scores = {key: given.pop(key) for key in (heads.KEY, "direction") if key in given}
     try:
-        net, card = _network(card, state, file, given)
+        net, card = _network_or_parts(card, state, file, given)
     except architectures.UnknownWeights as unknown:
         networks.waiting(file.name)
         if given.keys() == {ARCHITECTURE}:
@@ -78,8 +85,11 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
     if len(found) > 1:
         offered = {"entry": {**checkpoint.ENTRY, "choices": tuple(found), "value": entry or next(iter(found))}}
         card = replace(card, about={**card.about, "assumptions": {**card.about.get("assumptions", {}), **offered}})
+    if beside:
+        offered = {companion_files.KEY: {**companion_files.OFFERED, "value": parts}}
+        card = replace(card, about={**card.about, "assumptions": {**card.about.get("assumptions", {}), **offered}})
     card = replace(card, sha256=files.sha256(file))
-    return Opened(net, card, (cards.place(file), cards.own_place(file)), assumed=scores)
+    return Opened(net, card, (cards.place(file), cards.own_place(file), *beside), assumed=scores)
 
 
 def _read_sets(file: Path) -> tuple[dict[str, dict[str, torch.Tensor]], str]:
@@ -95,7 +105,10 @@ def _read_sets(file: Path) -> tuple[dict[str, dict[str, torch.Tensor]], str]:
 def _weights_only(card: Card, state: Mapping[str, torch.Tensor], refusal: Refusal) -> tuple[torch.nn.Module, Card]:
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
     nearest = str(refusal).partition(" The nearest is ")[2]
-    note = " ".join(filter(None, (UNKNOWN, describe(shapes), f"The nearest known is {nearest}" if nearest else "")))
+    like = names_like(shapes)
+    note = " ".join(
+        filter(None, (UNKNOWN, describe(shapes), like, f"The nearest known is {nearest}" if nearest else ""))
+    )
     about: dict[str, Any] = {
         "note": note,
         "unknown": True,
@@ -104,6 +117,36 @@ def _weights_only(card: Card, state: Mapping[str, torch.Tensor], refusal: Refusa
     }
     made = cards.recognised(card, architecture="unknown", task="weights", about=about)
     return WeightsOnly(state), made
+
+
+def _network_or_parts(
+    card: Card, state: Mapping[str, torch.Tensor], file: Path, given: Mapping[str, str]
+) -> tuple[torch.nn.Module, Card]:
+    """Return the network of the tensors; if none is known, that of their names without a toolbox's parts."""
+    try:
+        return _network(card, state, file, given)
+    except architectures.UnknownWeights:
+        joined = None if given.keys() == {ARCHITECTURE} else _of_parts(card, state, file, given)
+        if joined is None:
+            raise
+        return joined
+
+
+def _of_parts(
+    card: Card, state: Mapping[str, torch.Tensor], file: Path, given: Mapping[str, str]
+) -> tuple[torch.nn.Module, Card] | None:
+    """Return the network of tensors whose names begin with a toolbox's parts, None if none is known."""
+    whole = checkpoint.without_parts(state)
+    if whole is None:
+        return None
+    try:
+        net, found = _network(card, whole, file, given)
+    except Refusal:
+        return None
+    names = weights.stated_classes(file)
+    stated = not card.classes and len(names) == len(found.classes)
+    note = f"{found.about.get('note', '')} Its parts (backbone, head) are joined.".strip()
+    return net, replace(found, classes=names if stated else found.classes, about={**found.about, "note": note})
 
 
 def _network(

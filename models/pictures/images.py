@@ -6,10 +6,12 @@ import io
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from models import files
@@ -107,6 +109,14 @@ def read(source: Source | str | Path) -> Picture:
             return _decoded(path, image, facts)
 
 
+@lru_cache(maxsize=8)
+def bundled(path: Path) -> Pixels:
+    """Return the pixels of a picture that comes with the program, which is read once; they are not to be changed."""
+    pixels = read(path).pixels
+    pixels.setflags(write=False)
+    return pixels
+
+
 def _decoded(path: Path, image: Image.Image, facts: Facts) -> Picture:
     """Decode a picture with Pillow. Raises Refusal."""
     if image.format == "PNG" and _too_short(image, path):
@@ -153,6 +163,27 @@ def size(source: Source | str | Path) -> tuple[int, int]:
             width, height = image.size
             lying = (facts.orientation or _orientation(image)) >= 5
             return (height, width) if lying else (width, height)
+
+
+def stored_values(source: Source | str | Path) -> NDArray[np.int32]:
+    """Return the values (H, W) of a picture of one channel as they are stored, not scaled for showing.
+
+    Raises Refusal like `read`, and for a picture of several channels.
+    """
+    path = _path(source)
+    with files.Quiet():
+        _facts(path)
+        with _opened(path) as image:
+            if image.format == "PNG" and _too_short(image, path):
+                raise _damaged(path, ValueError("it is too short for its pixels"))
+            if image.mode not in ("L", "P", "I", "I;16", "I;16B"):
+                raise Refusal(
+                    f"{path.name} has several channels.", advice="Choose a map with one number for each pixel."
+                )
+            try:
+                return np.array(image).astype(np.int32)
+            except Exception as exc:
+                raise _damaged(path, exc) from exc
 
 
 def pictures_in(folder: Path, *, limit: int = 100_000, videos: bool = False) -> list[Path]:

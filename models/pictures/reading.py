@@ -37,12 +37,16 @@ def read(task: str, source: Source, option: int = 0, *, progress: Progress | Non
     raise ValueError(task)
 
 
-def serve(pipe: Any) -> None:
+def serve(pipe: Any, *inherited: Any) -> None:
     """Answer tasks that arrive through `pipe`, one after the other, until it is closed.
+
+    `inherited` are pipes that a forked process has of its parent and closes.
 
     The answers to a task are ("progress", fraction, text), any number of times, then ("done", ...) or
     ("refused", message, advice, details).
     """
+    for other in inherited:
+        other.close()
     _settle()
     pipe.send(("ready",))
     with contextlib.suppress(EOFError, OSError):
@@ -64,7 +68,7 @@ def receive(pipe: Any, message: tuple[Any, ...]) -> Any:
 
 def _answer(pipe: Any, task: str, source: Source, option: int) -> None:
     try:
-        found = read(task, source, option, progress=lambda *told: pipe.send(("progress", *told)))
+        found = read(task, source, option, progress=lambda *done: pipe.send(("progress", *done)))
     except Refusal as refusal:
         pipe.send(("refused", str(refusal), refusal.advice, refusal.details))
         return

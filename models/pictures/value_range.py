@@ -42,7 +42,7 @@ def scaled(values: NDArray[Any], *, nodata: float | None = None, span: tuple[flo
     nodata = _mark(known) if nodata is None else nodata
     known = sample[_there(sample, nodata)]
     if not len(known):
-        low, high, words = 0.0, 1.0, "it holds no number at all"
+        low, high, words = 0.0, 1.0, "it contains no number at all"
     else:
         low, high, words = _range(values, known, nodata, span)
     pixels: Pixels = np.empty(values.shape, np.uint8)
@@ -85,6 +85,8 @@ def _range(
         if high > DARK * (2**bits - 1) or bits == 8:
             used = "" if bits == 16 or values.dtype.itemsize == 1 else f", of which {bits} are used"
             return 0.0, float(2**bits - 1), f"{used}: scaled to 8 bit"
+    if values.dtype.kind == "f" and nodata is None and least >= 0 and most <= 1 and high > DARK:
+        return 0.0, 1.0, ": 0 is shown as black, 1 as white, as floating-point pictures are kept"
     if most - least > FAR * (high - low) and high > low:
         return low, high, f": {low:g} is shown as black, {high:g} as white (2 of 100 lie below, 2 above)"
     return least, most, f": {least:g} is shown as black, {most:g} as white"

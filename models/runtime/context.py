@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 from models.types import Cancelled
 
@@ -21,14 +22,16 @@ def _silent(fraction: float | None, text: str) -> None:
 class Context:
     """The context of one request.
 
-    `timings` collects milliseconds per stage, without the stages nested in it; cached stages are absent. `odd` lists
-    stages whose output held NaN.
+    `made_of` returns the full name of the model that is asked and the files it was opened from. `timings` collects
+    milliseconds per stage, without the stages nested in it; cached stages are absent. `odd` lists stages whose output
+    held NaN.
     """
 
     report: Progress = _silent
     cancelled: Callable[[], bool] = lambda: False
     later: Callable[[Hashable, Iterator[None]], None] | None = None
     model: Callable[[str], Any] | None = None
+    made_of: Callable[[], tuple[str, tuple[Path, ...]]] = lambda: ("", ())
     timings: dict[str, float] = field(default_factory=dict)
     odd: list[str] = field(default_factory=list)
     _inside_ms: float = 0.0
@@ -69,7 +72,16 @@ class Work(Protocol):
         ...
 
 
-class _Wish:
+@runtime_checkable
+class Stops(Protocol):
+    """Work that holds something while it is going on, such as processes."""
+
+    def stop(self) -> None:
+        """Let go of it; the next step may take it up again."""
+        ...
+
+
+class _Wanted:
     """The current work of a kind, None for none."""
 
     work: Work | None = None
@@ -81,19 +93,29 @@ def go_on(stages: Any, kind: str, work: Work) -> None:
         failure, work.failure = work.failure, None
         raise failure
     if kind not in stages.cache:
-        stages.cache[kind] = _Wish()
-    wish: _Wish = stages.cache[kind]
-    wish.work = None if work.complete else work
-    if wish.work is not None:
-        stages.meanwhile(kind, _steps(wish))
+        stages.cache[kind] = _Wanted()
+    wanted: _Wanted = stages.cache[kind]
+    if wanted.work is not work:
+        _stop(wanted.work)
+    wanted.work = None if work.complete else work
+    if wanted.work is not None:
+        stages.while_idle(kind, _steps(wanted))
 
 
-def _steps(wish: _Wish) -> Iterator[None]:
+def _steps(wanted: _Wanted) -> Iterator[None]:
     """Do the current work step by step until it is complete or replaced by None."""
-    while (work := wish.work) is not None and not work.complete:
-        try:
-            work.step()
-        except Exception as error:
-            work.failure = error
-            return
-        yield
+    try:
+        while (work := wanted.work) is not None and not work.complete:
+            try:
+                work.step()
+            except Exception as error:
+                work.failure = error
+                return
+            yield
+    finally:
+        _stop(wanted.work)
+
+
+def _stop(work: Work | None) -> None:
+    if isinstance(work, Stops):
+        work.stop()

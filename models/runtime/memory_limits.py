@@ -22,9 +22,12 @@ DRIVERS = ("/dev/nvidiactl", "/dev/kfd")  # they reserve more address space than
 SCORE = "1000"  # the kernel's out-of-memory killer ends the process with the highest score first
 
 
-def keep() -> None:
-    """Apply the limits to this process, which must be one that only answers requests, as far as the system supports."""
-    if hasattr(os, "setsid"):
+def keep(*, own_group: bool = True) -> None:
+    """Apply the limits to this process, which must be one that only answers requests, as far as the system supports.
+
+    Without `own_group` it stays in the process group of the engine that started it, and ends with that.
+    """
+    if own_group and hasattr(os, "setsid"):
         with contextlib.suppress(OSError):
             os.setsid()  # so that processes started by a model can be ended together with the engine
     if sys.platform != "linux":
@@ -55,7 +58,7 @@ def _limit() -> None:
 def allowed_bytes() -> int:
     """Return the memory that an engine started now may use, 0 if the machine's memory is unknown."""
     available = available_bytes()
-    return _wished() or (max(LEAST_BYTES, int(SHARE * available)) if available else 0)
+    return _limit_from_environment() or (max(LEAST_BYTES, int(SHARE * available)) if available else 0)
 
 
 def resident_bytes(pid: int) -> int:
@@ -64,7 +67,7 @@ def resident_bytes(pid: int) -> int:
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else 0
 
 
-def _wished() -> int:
+def _limit_from_environment() -> int:
     """Return the limit that the user set in the environment, 0 for none."""
     try:
         return max(0, int(float(os.environ.get(VARIABLE, "0")) * 1e9))

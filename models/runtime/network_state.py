@@ -159,7 +159,7 @@ def _copied(value: Any, seen: dict[int, Any], depth: int = 0) -> Any:
             made = _container(value, lambda item: _copied(item, seen, depth + 1))
         case _ if isinstance(value, RANDOM):
             made = copy.deepcopy(value)
-        case _ if depth < DEEP and _of_ones_own(value):
+        case _ if depth < DEEP and _has_own_class(value):
             made = copy.copy(value)
             vars(made).update({name: _copied(item, seen, depth + 1) for name, item in vars(value).items()})
     seen[id(value)] = made
@@ -187,7 +187,7 @@ def _same(kept: Any, now: Any, seen: set[tuple[int, int]]) -> bool:
         return True
     if type(kept) is not type(now):
         return False
-    if isinstance(now, dict | list | tuple | deque) or _of_ones_own(now):
+    if isinstance(now, dict | list | tuple | deque) or _has_own_class(now):
         if (id(kept), id(now)) in seen:  # already being compared: a reference cycle
             return True
         seen.add((id(kept), id(now)))
@@ -208,7 +208,7 @@ def _same(kept: Any, now: Any, seen: set[tuple[int, int]]) -> bool:
             return _same(kept.get_state(legacy=False), now.get_state(legacy=False), seen)
         case random.Random():
             return kept.getstate() == now.getstate()
-    if _of_ones_own(now):
+    if _has_own_class(now):
         return _same(vars(kept), vars(now), seen)
     try:
         return bool(kept == now) or (kept != kept and now != now)  # noqa: PLR0124 - NaN
@@ -225,7 +225,7 @@ def _bits_equal(kept: Tensor, now: Tensor) -> bool:
         return bool(torch.equal(kept, now)) or bool(torch.allclose(kept, now, rtol=0, atol=0, equal_nan=True))
 
 
-def _of_ones_own(value: Any) -> bool:
+def _has_own_class(value: Any) -> bool:
     """Return whether a value is an instance of a user's class with instance attributes."""
     kind = type(value)
     if isinstance(value, nn.Module | type) or callable(value) or not hasattr(value, "__dict__"):

@@ -41,8 +41,9 @@ PRIVATE += (".config/gcloud", ".config/gh", ".config/rclone", ".config/op", ".co
 PRIVATE += (".config/BraveSoftware", ".config/microsoft-edge", ".config/vivaldi", ".config/opera", ".config/Signal")
 PRIVATE += (".config/keepassxc", ".config/git/credentials", ".local/share/keyrings", ".local/share/kwalletd")
 PRIVATE += (".local/share/TelegramDesktop", "snap/firefox", "snap/chromium", ".var/app")
-OFF = "Not closed in: the engine may write wherever you may, as you chose."
-HERE = "Not closed in: models run in this process."
+OFF = "Not sandboxed: the engine may write wherever you may, as you chose."
+WRITING = "writing outside its own folder and the caches"
+HERE = "Not sandboxed: models run in this process."
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,15 @@ class Confinement:
     left: str = HERE
 
     @property
+    def writing_closed(self) -> bool:
+        """Whether it may write to its own folder and the caches only."""
+        return WRITING in self.closed
+
+    @property
     def text(self) -> str:
         """The summary shown to the user, one line."""
-        told = f"Closed to this model's process: {', '.join(self.closed)}." if self.closed else ""
-        return f"{told} {self.left}".strip()
+        note = f"Closed to this model's process: {', '.join(self.closed)}." if self.closed else ""
+        return f"{note} {self.left}".strip()
 
 
 _now = Confinement()
@@ -95,12 +101,15 @@ def current() -> Confinement:
     return _now
 
 
-def plan() -> Plan:
-    """Plan what an engine started now may read and write, and create its scratch folder. Raises OSError."""
+def plan(kept: str = "") -> Plan:
+    """Plan what an engine started now may read and write, and create its scratch folder. Raises OSError.
+
+    `kept` is a folder that outlives the engine, "" for none.
+    """
     home = os.path.realpath(user_folders.user_folder())
     private = tuple(sorted(p for name in PRIVATE if os.path.lexists(p := os.path.join(home, name))))
     private = tuple(dict.fromkeys(os.path.realpath(path) for path in private))
-    return Plan(_scratch(), frozenset(_readable("/", private)), private, tuple(_writable(home)))
+    return Plan(_scratch(), frozenset(_readable("/", private)), private, (*_writable(home), *filter(None, (kept,))))
 
 
 def close(given: Plan | None) -> Confinement:
@@ -112,7 +121,7 @@ def close(given: Plan | None) -> Confinement:
     if given is None:
         _now = Confinement(left=OFF)
     elif sys.platform != "linux":
-        _now = Confinement(left="Not closed in: only Linux lets a program close files to itself.")
+        _now = Confinement(left="Not sandboxed: only Linux lets a program close files to itself.")
     else:
         os.environ["TMPDIR"] = tempfile.tempdir = given.scratch
         probes = list(_probes(given))
@@ -182,6 +191,7 @@ def _writable(home: str) -> Iterator[str]:
     caches += [os.environ.get("MPLCONFIGDIR") or f"{cache}/matplotlib"]
     caches += [os.environ[name] for name in ("HF_HUB_CACHE", "TORCHINDUCTOR_CACHE_DIR") if os.environ.get(name)]
     there = [f"{home}/.config/matplotlib", f"{home}/.triton", f"{home}/.nv", f"{cache}/fontconfig"]
+    caches += [str(user_folders.data_sets())]
     for path in caches:
         with contextlib.suppress(OSError):
             Path(path).mkdir(parents=True, exist_ok=True)
@@ -234,13 +244,13 @@ def _verified(libc: ctypes.CDLL, given: Plan, probes: list[tuple[str, str]], thr
         return Confinement(tuple(closed), f"Writing and private files stay open: {why}.")
     failed = [path for kind, path in probes if _possible(kind, path)]
     if not failed and any(kind == "write" for kind, _ in probes):
-        closed.append("writing outside its own folder and the caches")
+        closed.append(WRITING)
     if given.private and not failed:
         names = [os.path.basename(path) for path in given.private]
         closed.append(f"reading {', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}")
     left = f"Still open, though it should not be: {', '.join(failed)}." if failed else ""
     if threads > 1:
-        left += f" {threads - 1} threads began before and are not closed in."
+        left += f" {threads - 1} threads began before and are not sandboxed."
     return Confinement(tuple(closed), left.strip())
 
 

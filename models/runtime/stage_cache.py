@@ -30,6 +30,10 @@ class Cache:
         self._values.move_to_end(key)
         return self._values[key][0]
 
+    def get(self, key: Hashable, default: Any = None) -> Any:
+        """Return the value of a key, or `default`."""
+        return self[key] if key in self._values else default
+
     def __setitem__(self, key: Hashable, value: Any) -> None:
         self.discard(key)
         size = size_of(value)
@@ -100,7 +104,7 @@ class CachedStages:
             raise Refusal(f"{name} cannot be opened here.", advice="Ask the engine.")
         return self.context.model(name)
 
-    def meanwhile(self, name: str, steps: Iterator[None]) -> None:
+    def while_idle(self, name: str, steps: Iterator[None]) -> None:
         """Run work in slices while the engine is idle, unless work of that name is pending; its result is not cached.
 
         The name is global to the engine, not specific to this model and image.

@@ -15,11 +15,9 @@ from pathlib import Path
 
 import platformdirs
 
-from models.output_files import write_whole
-
 HOME_VARIABLE = "VITRINE_HOME"
 MOST_BYTES = 16_000_000  # of one file of settings
-_told: list[str] = []
+_reported: list[str] = []
 
 
 def home() -> Path:
@@ -41,7 +39,7 @@ def prepare() -> None:
 
 def note() -> str:
     """Return in a sentence that nothing will be remembered, "" where it will; once, and "" from then on."""
-    return _told.pop() if _told else ""
+    return _reported.pop() if _reported else ""
 
 
 def user_folder() -> Path:
@@ -61,6 +59,12 @@ def caches() -> Path:
         if found.parts[:1] != ("~",) and (found.is_dir() or _writable(found)):
             return found
     return home() / "cache"
+
+
+def data_sets() -> Path:
+    """Return the folder of what was computed of data sets: in $VITRINE_HOME if that is set, else in the caches."""
+    named = os.environ.get(HOME_VARIABLE)
+    return Path(named, "data-sets") if named else caches() / "vitrine" / "data-sets"
 
 
 def _configuration() -> Path | None:
@@ -91,12 +95,14 @@ def _temporary(instead: Path) -> Path | None:
     except OSError:
         return None
     atexit.register(shutil.rmtree, made, ignore_errors=True)
+    from models.output_files import write_whole  # imports numpy, before which the engine is started
+
     with contextlib.suppress(OSError):
         for file in instead.glob("*.json"):
             if file.is_file() and file.stat().st_size <= MOST_BYTES:
                 write_whole(made / file.name, file.read_bytes())
     where = f"{instead} cannot be written to" if os.fspath(instead.parent) != os.devnull else "There is no home folder"
-    _told.append(
+    _reported.append(
         f"{where}: settings, what you allow and what is open are not remembered beyond this run. "
         f"Set {HOME_VARIABLE} to a folder that can be written to."
     )

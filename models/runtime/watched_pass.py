@@ -27,8 +27,8 @@ def put_random_state(state: tuple[Any, ...]) -> None:
     random.setstate(python)
     np.random.set_state((kind, np.frombuffer(keys, np.uint32), *rest))
     torch.set_rng_state(torch.frombuffer(bytearray(drawn), dtype=torch.uint8))
-    for number, told in zip(_cuda(), devices, strict=True):
-        torch.cuda.set_rng_state(torch.frombuffer(bytearray(told), dtype=torch.uint8), number)
+    for number, saved in zip(_cuda(), devices, strict=True):
+        torch.cuda.set_rng_state(torch.frombuffer(bytearray(saved), dtype=torch.uint8), number)
 
 
 def _cuda() -> range:

@@ -36,9 +36,9 @@ def settled(subject: Subject, trace: Trace) -> Trace:
     ids = {call.id for calls in rows.values() for call in calls[:COMPARED]}
     found = [_rows(subject, x, ids) for x in (subject.input, 0.5 * subject.input + 0.3)]
     for tokens, calls in rows.items():
-        told = (_lead(call, *(each.get(call.id) for each in found)) for call in calls[:COMPARED])
+        counts = (_lead(call, *(each.get(call.id) for each in found)) for call in calls[:COMPARED])
         layout = calls[0].layout
-        known[tokens] = next((lead for lead in told if lead is not None), layout.before + layout.after)
+        known[tokens] = next((lead for lead in counts if lead is not None), layout.before + layout.after)
     for row, call in enumerate(trace.calls):
         layout = call.layout
         if layout.before + layout.after and call.shape[0] == 1 and known.get(call.shape[1]) != layout.before:

@@ -103,7 +103,7 @@ def chosen(subject: Subject, stages: Any) -> Choice:
             # A detector has several feature levels and no common trunk, and its backward graph would be large.
             return Choice(_last_of_branches(subject, calls) or calls[-1].id)
         try:
-            return _on_the_trunk(subject, calls)
+            return _on_main_path(subject, calls)
         except RuntimeError as error:
             if out_of_memory(error):
                 raise
@@ -112,7 +112,7 @@ def chosen(subject: Subject, stages: Any) -> Choice:
     return stages.run("automatic layer", make, subject.key)
 
 
-def _on_the_trunk(subject: Subject, calls: Sequence[Call]) -> Choice:
+def _on_main_path(subject: Subject, calls: Sequence[Call]) -> Choice:
     wanted = {c.id for c in calls}
     edges: dict[str, GradientEdge] = {}
 
@@ -185,12 +185,12 @@ def _named(subject: Subject, call: Call, calls: Sequence[Call]) -> str:
     path = next((c.module for c in calls if c.id == owner), call.module)
     same = [c for c in calls if owner in (c.id, c.same) and (path + ".").startswith(c.module + ".")]
     for each in reversed(same):
-        if each.id == owner or ":" not in each.id or _goes_on(subject, each.id):
+        if each.id == owner or ":" not in each.id or _has_gradient(subject, each.id):
             return each.id
     return call.id
 
 
-def _goes_on(subject: Subject, name: str) -> bool:
+def _has_gradient(subject: Subject, name: str) -> bool:
     """Return whether a gradient of the scores arrives at a call's value as its module returns it."""
     with gradients(), recorded(subject.net, [name], leaf=True) as start:
         column = subject.scores(subject.input)[0, : len(subject.classes)].max()

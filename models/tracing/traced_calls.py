@@ -83,10 +83,11 @@ See = Callable[[Call, Tensor], Tensor | None]
 
 
 @contextmanager
-def traced(net: nn.Module, *, size: tuple[int, int], see: See | None = None) -> Iterator[Trace]:
+def traced(net: nn.Module, *, size: tuple[int, int] | None, see: See | None = None) -> Iterator[Trace]:
     """Record the calls made inside the block in the Trace yielded, which is complete at the end of the block.
 
-    `size` (h, w) is the size of the network's input, from which layouts are derived. `see` is called with each call and
+    `size` (h, w) is the size of the network's input, from which layouts are derived; None takes that of the first
+    picture (N, C, h, w) that one of its modules is given. `see` is called with each call and
     its value in the network's own precision, which it must read at once: later operations may modify it in place. A
     tensor returned by `see` replaces the value. If several passes are averaged, only the first is listed, but `see` is
     called for all.
@@ -98,6 +99,12 @@ def traced(net: nn.Module, *, size: tuple[int, int], see: See | None = None) -> 
     owners: dict[int, tuple[weakref.ref[Tensor], int, str]] = {}
 
     listed: dict[str, Call] = {}
+    sizes = [size] if size is not None else []
+
+    def before(module: nn.Module, inputs: Any) -> None:
+        first = inputs[0] if inputs else None
+        if not sizes and id(module) in names and isinstance(first, Tensor) and first.ndim == 4:
+            sizes.append((int(first.shape[-2]), int(first.shape[-1])))
 
     def after(module: nn.Module, inputs: Any, output: Any) -> Any:
         path = names.get(id(module))
@@ -110,7 +117,9 @@ def traced(net: nn.Module, *, size: tuple[int, int], see: See | None = None) -> 
             if not repetition():
                 shape, last = tuple(value.shape), isinstance(module, nn.LayerNorm | nn.Linear)
                 before = first.get(shape[1]) if len(shape) == 3 else None
-                layout = layout_of(shape, size, channels_last=last, grids=tuple(grids), before=before)
+                layout = layout_of(
+                    shape, sizes[0] if sizes else (1, 1), channels_last=last, grids=tuple(grids), before=before
+                )
                 if layout.spatial and not layout.before + layout.after and layout.grid not in grids:
                     grids[:] = [*grids[1 - GRIDS :], layout.grid]
                 same, kind, depth = _owner(owners, value, name), type(module).__name__, path.count(".") + 1
@@ -122,11 +131,14 @@ def traced(net: nn.Module, *, size: tuple[int, int], see: See | None = None) -> 
                 _owner(owners, put, call.same or name)
         return _replaced(output, replaced) if replaced else None
 
-    hook = nn.modules.module.register_module_forward_hook(after)
+    hooks = [nn.modules.module.register_module_forward_hook(after)]
+    if size is None:
+        hooks.append(nn.modules.module.register_module_forward_pre_hook(before))
     try:
         yield trace
     finally:
-        hook.remove()
+        for hook in hooks:
+            hook.remove()
     last = {call.module: call.number for call in trace.calls}
     called = set(counts.seen)
     holders = {name.rpartition(".")[0] for name, _ in net.named_parameters()}

@@ -89,10 +89,10 @@ def vary(photograph: Photograph, rng: Rng) -> tuple[NDArray[np.uint8], NDArray[n
 
 def _light(view: NDArray[np.uint8], rng: Rng) -> NDArray[np.uint8]:
     gain = rng.uniform(0.75, 1.25) * rng.uniform(0.92, 1.08, 3)
-    bent = 255 * (view / 255.0) ** rng.uniform(0.8, 1.25) * gain + rng.uniform(-12, 12)
+    distorted = 255 * (view / 255.0) ** rng.uniform(0.8, 1.25) * gain + rng.uniform(-12, 12)
     if rng.random() < 0.25:
-        bent = cv2.GaussianBlur(bent, (0, 0), rng.uniform(0.3, 1.1))
-    return bent.clip(0, 255).astype(np.uint8)
+        distorted = cv2.GaussianBlur(distorted, (0, 0), rng.uniform(0.3, 1.1))
+    return distorted.clip(0, 255).astype(np.uint8)
 
 
 class Varied(IterableDataset[tuple[Tensor, dict[str, Tensor]]]):

@@ -9,13 +9,14 @@ from tqdm import tqdm
 
 from models.bundled.gan import Recogniser
 from models.training.mnist import shuffled, unit
+from models.training.precision import lower_precision
 
 BATCH, RATE = 250, 2e-3
 TURN, SHEAR, SCALE, MOVE, SWELL = 0.35, 0.4, 0.2, 0.12, 0.8
 LEAST = 1e-8
 
 
-def bent(x: Tensor) -> Tensor:
+def distorted(x: Tensor) -> Tensor:
     """Return pictures in [-1, 1], each randomly rotated, sheared, scaled, shifted, and with thicker strokes."""
     count = len(x)
     turn, shear = TURN * (2 * torch.rand(count) - 1), SHEAR * (2 * torch.rand(count) - 1)
@@ -34,8 +35,8 @@ def agreement(net: Recogniser, x: Tensor) -> Tensor:
     The invariant information of Ji et al. 2019 (equation 3): largest when both agree with certainty and all ten
     categories are used.
     """
-    with torch.autocast("cpu", torch.bfloat16):
-        category, _ = net(torch.cat([bent(x), bent(x)]).contiguous(memory_format=torch.channels_last))
+    with lower_precision():
+        category, _ = net(torch.cat([distorted(x), distorted(x)]).contiguous(memory_format=torch.channels_last))
     one, two = category.float().softmax(1).chunk(2)
     joint = one.T @ two / len(x)
     joint = ((joint + joint.T) / 2).clamp(min=LEAST)

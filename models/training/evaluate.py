@@ -12,13 +12,18 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from models.bundled import cells, digits
+from models.bundled import cells, centernet, digits
+from models.cards.card import Card
+from models.engine import registry
 from models.loading import architectures, weights
+from models.loading.preprocess import Preprocess
+from models.training.answers import Answers, mask_precision
 from models.training.cells import photographs
-from models.training.scene import Scene, mnist, scenes, sklearn_digits
+from models.training.scene import Glyphs, Scene, mnist, scenes, sklearn_digits
 from models.training.store import save_card
 
 SCORE_FLOOR = 0.01
+SEEDS = (2024, 2025)
 Picture = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -38,7 +43,14 @@ def _digits(title: str) -> Kind:
     return Kind(title, digits.CLASSES, preprocessing, data)
 
 
+def _rows(title: str) -> Kind:
+    preprocess = Preprocess(resize=digits.SIZE_PX, crop=digits.SIZE_PX, mean=digits.MEAN, std=digits.STD, fit="stretch")
+    return Kind(title, centernet.CLASSES, preprocess.about, _digits("").training_data)
+
+
 KINDS = {
+    "digits_centernet": _rows("Handwritten digits as peaks of heat maps (CenterNet, with CornerNet's corners)"),
+    "digits_yolo": _rows("Handwritten digits with masks, one tensor (YOLO with CSP, SPP, PAN and prototypes)"),
     "digits_ssd": _digits("Handwritten digits, one stage (SSD on a small pyramid)"),
     "digits_faster_rcnn": _digits("Handwritten digits, two stages (Faster R-CNN on a small pyramid)"),
     "cells_faster_rcnn": Kind(
@@ -51,7 +63,7 @@ KINDS = {
 
 
 def average_precision(
-    net: torch.nn.Module, pictures: Sequence[Picture], classes: Sequence[str], *, each: bool = False
+    net: Any, pictures: Sequence[Picture], classes: Sequence[str], *, each: bool = False
 ) -> dict[str, float]:
     """Return mAP@[.5:.95], mAP@0.5 and mAP@0.75 of a torchvision detector, by faster-coco-eval.
 
@@ -108,12 +120,19 @@ def _measured(options: argparse.Namespace) -> dict[str, list[Picture]]:
     if options.architecture == "cells_faster_rcnn":
         found = photographs(options.data, splits=("test",))
         return {f"{len(found)} photographs of BCCD's test split": [(p.image, p.boxes, p.labels) for p in found]}
-    sources = (
-        ("MNIST test digits, seed 2024", mnist(options.data, split="test"), 2024),
-        ("scikit-learn digits, seed 2025", sklearn_digits(), 2025),
-    )
     count = options.count
-    return {f"{count} scenes of {name}": of_scenes(scenes(ink, count, seed=seed)) for name, ink, seed in sources}
+    return {
+        f"{count} scenes of {name}": of_scenes(scenes(ink, count, seed=seed))
+        for (name, ink), seed in zip(_sources(options), SEEDS, strict=True)
+    }
+
+
+def _sources(options: argparse.Namespace) -> tuple[tuple[str, Glyphs], ...]:
+    """Return the digits that scenes are composed of, by the name the card uses for them."""
+    return (
+        (f"MNIST test digits, seed {SEEDS[0]}", mnist(options.data, split="test")),
+        (f"scikit-learn digits, seed {SEEDS[1]}", sklearn_digits()),
+    )
 
 
 def main() -> None:
@@ -134,10 +153,18 @@ def main() -> None:
     net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
     net.eval()
     each = options.architecture == "cells_faster_rcnn"
+    called: Any = net
+    if kind.classes == centernet.CLASSES:  # of an opened model, without a background
+        called = Answers(registry.adapt(net, Card(options.architecture, classes=kind.classes)))
+    names = ("__background__", *kind.classes) if called is not net else kind.classes
     figures = {
-        name: {k: round(v, 4) for k, v in average_precision(net, pictures, kind.classes, each=each).items()}
+        name: {k: round(v, 4) for k, v in average_precision(called, pictures, names, each=each).items()}
         for name, pictures in _measured(options).items()
     }
+    if options.architecture == "digits_yolo":
+        for (name, ink), seed in zip(_sources(options), SEEDS, strict=True):
+            found = mask_precision(called, scenes(ink, options.count, seed=seed), floor=SCORE_FLOOR)
+            figures[f"{options.count} scenes of {name}"]["mask AP@0.5"] = round(found, 4)
     print(figures)
     save_card(
         options.weights,

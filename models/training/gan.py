@@ -17,19 +17,32 @@ from torch.nn.utils import parametrizations
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from models.bundled.gan import CATEGORIES, CONTINUOUS, GAN, digits_gan, digits_infogan, draw
+from models.bundled.gan import (
+    CATEGORIES,
+    CONTINUOUS,
+    GAN,
+    ConditionalDiscriminator,
+    digits_cgan,
+    digits_gan,
+    digits_infogan,
+    draw,
+)
 from models.bundled.lenet import digits_lenet
 from models.cards import card as cards
-from models.training.cluster import agreement, bent, cluster
+from models.training.cluster import agreement, cluster, distorted
 from models.training.measure import SEED, body, gan_figures, labels, load
 from models.training.mnist import digits, shuffled, unit
+from models.training.options import DIGITS, begun, training_parser
+from models.training.precision import lower_precision
 from models.training.store import save_card, save_weights
 
-BUILDERS = {"digits_gan": digits_gan, "digits_infogan": digits_infogan}
+BUILDERS = {"digits_cgan": digits_cgan, "digits_gan": digits_gan, "digits_infogan": digits_infogan}
 TITLES = {
+    "digits_cgan": "Handwritten digits, the digit chosen (conditional GAN)",
     "digits_gan": "Handwritten digits (DCGAN)",
     "digits_infogan": "Handwritten digits with codes for kind and style (InfoGAN)",
 }
+KNOWS = {"digits_cgan": "Draws the handwritten digit that is asked for."}
 FIGURES = {"count": 10_000, "of_manifold": 2_000}
 BETAS = (0.5, 0.999)
 EMA = 0.999
@@ -63,8 +76,8 @@ def information(net: GAN, made: Tensor, z: Tensor) -> Tensor:
     Chen et al. 2016, equation 5. The category is read from augmented pictures, so that slant, size and position cannot
     carry it; the continuous codes are read from the unchanged pictures, under a gaussian of fixed width.
     """
-    with torch.autocast("cpu", torch.bfloat16):
-        category, _ = net.recogniser(bent(made))
+    with lower_precision():
+        category, _ = net.recogniser(distorted(made))
         _, continuous = net.recogniser(made)
     wanted = z[:, CATEGORIES : CATEGORIES + CONTINUOUS]
     return CATEGORY_WEIGHT * functional.cross_entropy(
@@ -72,13 +85,36 @@ def information(net: GAN, made: Tensor, z: Tensor) -> Tensor:
     ) + CONTINUOUS_WEIGHT * functional.mse_loss(continuous.float(), wanted)
 
 
-def _fall(done: float) -> float:
+def critic_loss(net: GAN, real: Tensor, made: Tensor, of: tuple[Tensor, Tensor], rng: torch.Generator) -> Tensor:
+    """Return the discriminator's loss for real and made pictures (N, 1, 32, 32); `of` are real digits and codes.
+
+    A conditional one is told the digit of each; real pictures of other digits than asked for count half as much.
+    """
+    digit, z = of
+    conditional = isinstance(net.discriminator, ConditionalDiscriminator)
+    with lower_precision():
+        both = torch.cat([real.to(made.dtype), made])
+        scores = (net.discriminator.each(both) if conditional else net.discriminator(both)).float()
+    mismatched = torch.zeros(())
+    if conditional:
+        other = (digit + torch.randint(1, CATEGORIES, (len(real),), generator=rng)) % CATEGORIES
+        mismatched = functional.softplus(scores[: len(real)].gather(1, other[:, None])).mean()
+        asked = torch.cat([digit, z[:, :CATEGORIES].argmax(1)])
+        scores = scores.gather(1, asked[:, None])[:, 0]
+    of_real, of_made = scores.chunk(2)
+    return functional.softplus(-of_real).mean() + functional.softplus(of_made).mean() + 0.5 * mismatched
+
+
+def _learning_rate_factor(done: float) -> float:
     """Return the factor of the learning rates after a share of the steps: they fall in the second half."""
     return min(1.0, 0.05 + 1.9 * (1 - done))
 
 
-def train(net: GAN, pictures: Tensor, options: argparse.Namespace) -> None:
+def train(net: GAN, pictures: Tensor, digit: Tensor, options: argparse.Namespace) -> None:
     """Train with the non-saturating loss (Goodfellow et al. 2014) and Adam; save the weights after every epoch.
+
+    A conditional GAN's discriminator is also shown which `digit` (N,) each picture is, or was asked to be; that a real
+    picture is another digit than asked for is as wrong as that it was made (Reed et al. 2016, section 4.2).
 
     InfoGAN's category may come to mean anything recognisable in a picture. To make it the digit, the recogniser first
     clusters real pictures without their labels, and continues to do so during the adversarial training.
@@ -87,7 +123,7 @@ def train(net: GAN, pictures: Tensor, options: argparse.Namespace) -> None:
     net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     bounded(net.discriminator)
     average = AveragedModel(net.generator, multi_avg_fn=get_ema_multi_avg_fn(EMA), use_buffers=True)
-    informed = hasattr(net, "recogniser")
+    informed, conditional = hasattr(net, "recogniser"), isinstance(net.discriminator, ConditionalDiscriminator)
     if informed:
         cluster(net.recogniser, pictures, rng, epochs=options.sorting)
     groups = [{"params": net.generator.parameters(), "lr": options.rate}]
@@ -97,7 +133,9 @@ def train(net: GAN, pictures: Tensor, options: argparse.Namespace) -> None:
     judge = torch.optim.Adam(net.discriminator.parameters(), 2 * options.rate, BETAS, fused=True)
     steps = len(pictures) // options.batch
     total = steps * options.epochs
-    schedules = [torch.optim.lr_scheduler.LambdaLR(o, lambda step: _fall(step / total)) for o in (maker, judge)]
+    schedules = [
+        torch.optim.lr_scheduler.LambdaLR(o, lambda step: _learning_rate_factor(step / total)) for o in (maker, judge)
+    ]
     recent = torch.zeros(3)
     for epoch in range(options.epochs):
         bar = tqdm(shuffled(len(pictures), options.batch, rng), f"epoch {epoch + 1}", steps, mininterval=10)
@@ -105,30 +143,29 @@ def train(net: GAN, pictures: Tensor, options: argparse.Namespace) -> None:
             real = (unit(pictures[rows]) * 2 - 1).contiguous(memory_format=torch.channels_last)
             z = draw(net.latent, options.batch, rng)
 
-            with torch.autocast("cpu", torch.bfloat16):
+            with lower_precision():
                 made = net.generator(z)
-                scores = net.discriminator(torch.cat([real.to(made.dtype), made.detach()])).float()
-            of_real, of_made = scores.chunk(2)
-            judged = functional.softplus(-of_real).mean() + functional.softplus(of_made).mean()
+            judged = critic_loss(net, real, made.detach(), (digit[rows], z), rng)
             judge.zero_grad()
             judged.backward()
             judge.step()
 
             net.discriminator.requires_grad_(False)
-            with torch.autocast("cpu", torch.bfloat16):
-                fooled = functional.softplus(-net.discriminator(made).float()).mean()
-            told = torch.zeros(())
+            with lower_precision():
+                believed = net.discriminator(made, z[:, :CATEGORIES]) if conditional else net.discriminator(made)
+                fooled = functional.softplus(-believed.float()).mean()
+            loss_of_code = torch.zeros(())
             if informed:
-                told = information(net, made.float(), z) - AGREEMENT_WEIGHT * agreement(net.recogniser, real)
+                loss_of_code = information(net, made.float(), z) - AGREEMENT_WEIGHT * agreement(net.recogniser, real)
             maker.zero_grad()
-            (fooled + told).backward()
+            (fooled + loss_of_code).backward()
             maker.step()
             net.discriminator.requires_grad_(True)
             average.update_parameters(net.generator)
             for schedule in schedules:
                 schedule.step()
 
-            losses = torch.stack([judged.detach(), fooled.detach(), told.detach()])
+            losses = torch.stack([judged.detach(), fooled.detach(), loss_of_code.detach()])
             if not math.isfinite(float(losses.sum())):
                 raise FloatingPointError(f"The losses are not finite in epoch {epoch + 1}: {losses}.")
             recent = recent.lerp(losses, 0.02)
@@ -145,6 +182,9 @@ def write_card(architecture: str, weights: Path, judge: Path, data: Path, traini
     card = body(
         architecture,
         TITLES[architecture],
+        knows=KNOWS.get(architecture, "Draws single handwritten digits."),
+        domain="single digits",
+        colours="grey",
         latent=net.latent,
         range=net.range,
         training=training,
@@ -155,38 +195,34 @@ def write_card(architecture: str, weights: Path, judge: Path, data: Path, traini
     return figures
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--architecture", choices=sorted(BUILDERS), required=True)
-    parser.add_argument("--data", type=Path, required=True, help="folder with mnist.npz")
-    parser.add_argument("--out", type=Path, required=True, help="where the weights go (.safetensors)")
-    parser.add_argument("--judge", type=Path, default=cards.BUNDLED / "digits-lenet.safetensors", help="classifier")
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--sorting", type=int, default=7, help="epochs of the recogniser alone, InfoGAN only")
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--rate", type=float, default=2e-4, help="learning rate of the generator; the judge's is twice")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
-    return parser.parse_args()
-
-
 def main() -> None:
     """Train, save the weights, and measure the metrics for the card."""
-    options = _options()
-    torch.manual_seed(options.seed)
-    torch.set_num_threads(options.threads)
-    train(BUILDERS[options.architecture](), digits(options.data, split="train")[0], options)
-    told = (
+    parser = training_parser(
+        __doc__,
+        data=DIGITS,
+        architectures=BUILDERS,
+        epochs=20,
+        batch=64,
+        rate=2e-4,
+        rate_help="learning rate of the generator; the judge's is twice",
+    )
+    parser.add_argument("--judge", type=Path, default=cards.BUNDLED / "digits-lenet.safetensors", help="classifier")
+    parser.add_argument("--sorting", type=int, default=7, help="epochs of the recogniser alone, InfoGAN only")
+    options = begun(parser)
+    train(BUILDERS[options.architecture](), *digits(options.data, split="train"), options)
+    description = (
         f"{options.epochs} epochs of {options.batch}, non-saturating loss, spectral norm on the discriminator, Adam, "
         f"rates {options.rate:g} and {2 * options.rate:g}, falling in the second half, average of the generator's "
         f"weights {EMA}, seed {options.seed}"
     )
+    if options.architecture == "digits_cgan":
+        description += "; the discriminator also learns that real pictures are not of other digits"
     if options.architecture == "digits_infogan":
-        told += (
+        description += (
             f"; before, {options.sorting} epochs in which the recogniser sorts real pictures without labels by "
             "invariant information (Ji et al. 2019), which it goes on doing beside the game"
         )
-    print(write_card(options.architecture, options.out, options.judge, options.data, told), flush=True)
+    print(write_card(options.architecture, options.out, options.judge, options.data, description), flush=True)
 
 
 if __name__ == "__main__":

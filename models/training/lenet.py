@@ -14,9 +14,10 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from models.bundled.lenet import CLASSES, MEAN, SIZE_PX, STD, LeNet, digits_lenet
-from models.training.cluster import bent
+from models.training.cluster import distorted
 from models.training.measure import load, normalised, seen
 from models.training.mnist import digits, shuffled, unit
+from models.training.options import DIGITS, begun, training_parser
 from models.training.store import save_card, save_weights
 
 BENT = 0.5
@@ -24,7 +25,7 @@ BENT = 0.5
 
 def varied(x: Tensor) -> Tensor:
     """Return pictures in [0, 1], about half of them augmented."""
-    return torch.where(torch.rand(len(x), 1, 1, 1) < BENT, (bent(x * 2 - 1) + 1) / 2, x)
+    return torch.where(torch.rand(len(x), 1, 1, 1) < BENT, (distorted(x * 2 - 1) + 1) / 2, x)
 
 
 def train(net: LeNet, pictures: Tensor, labels: Tensor, options: argparse.Namespace) -> None:
@@ -72,30 +73,16 @@ def write_card(weights: Path, data: Path, training: str) -> float:
     return reached
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with mnist.npz")
-    parser.add_argument("--out", type=Path, required=True, help="where the weights go (.safetensors)")
-    parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--rate", type=float, default=3e-3, help="peak learning rate")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
-    return parser.parse_args()
-
-
 def main() -> None:
     """Train, save the weights and write their card."""
-    options = _options()
-    torch.manual_seed(options.seed)
-    torch.set_num_threads(options.threads)
+    options = begun(training_parser(__doc__, data=DIGITS, epochs=6, batch=128, rate=3e-3))
     net = digits_lenet()
     train(net, *digits(options.data, split="train"), options)
-    told = (
+    description = (
         f"{options.epochs} epochs of {options.batch}, AdamW, peak rate {options.rate:g}, one cycle, "
         f"half of the pictures turned, sheared, scaled, moved and swollen, seed {options.seed}"
     )
-    print(f"test accuracy {write_card(options.out, options.data, told):.4f}", flush=True)
+    print(f"test accuracy {write_card(options.out, options.data, description):.4f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.bundled import lenet
-from models.bundled.gan import CATEGORIES, CONTINUOUS, GAN, draw
+from models.bundled.gan import CATEGORIES, CONTINUOUS, GAN, ConditionalDiscriminator, draw
 from models.bundled.vae import VAE
 from models.loading.weights import read
 from models.training.mnist import SIZE_PX, unit
@@ -144,7 +144,28 @@ def gan_figures(net: GAN, judge: lenet.LeNet, pictures: Tensor, *, count: int, o
     }
     if hasattr(net, "recogniser"):
         figures |= recovery(net, z, drawn, label)
+    if isinstance(net.discriminator, ConditionalDiscriminator):
+        agrees = torch.stack([(label == z[:, :CATEGORIES].argmax(1))[z[:, at] == 1].float().mean() for at in range(10)])
+        asked = fake.probabilities.gather(1, z[:, :CATEGORIES].argmax(1, keepdim=True))
+        figures |= {
+            "agreement with the digit asked for": float((label == z[:, :CATEGORIES].argmax(1)).float().mean()),
+            "smallest agreement of a digit": float(agrees.min()),
+            "mean probability of the digit asked for": float(asked.mean()),
+            "distance of two pictures of one digit": apart(drawn.add(1).div(2), z[:, :CATEGORIES].argmax(1)),
+            "distance of two real pictures of one digit": apart(
+                unit(pictures), seen(judge, unit(pictures)).probabilities.argmax(1)
+            ),
+        }
     return rounded(figures)
+
+
+def apart(pictures: Tensor, kinds: Tensor) -> float:
+    """Return the mean Euclidean distance, in grey values from 0 to 1, of pictures (N, 1, H, W) of the same kind (N,).
+
+    Each picture is compared with one other of its kind; the mean is over the kinds.
+    """
+    each = [pictures[kinds == kind].flatten(1) for kind in kinds.unique()]
+    return float(torch.stack([(part - part.roll(1, 0)).norm(dim=1).mean() for part in each]).mean())
 
 
 @torch.inference_mode()
@@ -153,8 +174,8 @@ def recovery(net: GAN, z: Tensor, drawn: Tensor, label: Tensor) -> dict[str, flo
 
     Purity is the share of pictures that the classifier assigns to the most frequent class of their category.
     """
-    told = [net.recogniser(part) for part in drawn.split(BATCH)]
-    category, continuous = (torch.cat(parts) for parts in zip(*told, strict=True))
+    recognised = [net.recogniser(part) for part in drawn.split(BATCH)]
+    category, continuous = (torch.cat(parts) for parts in zip(*recognised, strict=True))
     true = z[:, :CATEGORIES].argmax(1)
     table = shown(true, label)
     found = {

@@ -5,7 +5,6 @@ Run: python -m models.training.photos --architecture photos_resnet --data DIR --
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import zipfile
@@ -22,6 +21,8 @@ from tqdm import tqdm
 
 from models.bundled.photos import CLASSES, MEAN, SIZE_PX, STD, photos_resnet, photos_vit
 from models.loading.weights import read
+from models.training.options import PHOTOS, begun, training_parser
+from models.training.precision import lower_precision
 from models.training.store import save_card, save_weights
 
 TITLES = {
@@ -100,28 +101,13 @@ def write_card(architecture: str, weights: Path, data: Path, training: str) -> f
     return reached
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--architecture", choices=sorted(BUILDERS), required=True)
-    parser.add_argument("--data", type=Path, required=True, help="folder with cifar10-jpeg.zip")
-    parser.add_argument("--out", type=Path, required=True, help="where the weights go (.safetensors)")
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--rate", type=float, default=3e-3, help="peak learning rate")
-    parser.add_argument("--hole", type=int, default=8, help="side in px of the square that is cut out, 0 for none")
-    parser.add_argument("--start", type=Path, help="weights to go on from, with their card; random without")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--compile", action="store_true", help="compile the network first (needs a C++ compiler)")
-    parser.add_argument("--threads", type=int, default=2)
-    return parser.parse_args()
-
-
 def main() -> None:
     """Train with a one-cycle schedule and label smoothing, and save an exponential moving average of the weights."""
-    options = _options()
-
-    torch.manual_seed(options.seed)
-    torch.set_num_threads(options.threads)
+    parser = training_parser(__doc__, data=PHOTOS, architectures=BUILDERS, epochs=30, batch=128, rate=3e-3, threads=2)
+    parser.add_argument("--hole", type=int, default=8, help="side in px of the square that is cut out, 0 for none")
+    parser.add_argument("--start", type=Path, help="weights to go on from, with their card; random without")
+    parser.add_argument("--compile", action="store_true", help="compile the network first (needs a C++ compiler)")
+    options = begun(parser)
     net = BUILDERS[options.architecture]().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     if options.start:
         net.load_state_dict(_whole(read(options.start)))
@@ -145,7 +131,7 @@ def main() -> None:
             x = normalised(varied(pictures[rows], rng, hole_px=options.hole)).contiguous(
                 memory_format=torch.channels_last
             )
-            with torch.autocast("cpu", torch.bfloat16):
+            with lower_precision():
                 logits = fast(x)
             loss = functional.cross_entropy(logits.float(), torch.from_numpy(labels[rows]), label_smoothing=0.1)
             optimiser.zero_grad()
@@ -157,13 +143,13 @@ def main() -> None:
             recent = 0.98 * recent + 0.02 * float(loss.detach()) if step else float(loss.detach())
             bar.set_postfix_str(f"loss {recent:.3f}")
         save_weights(average.module, options.out)
-    told = (
+    description = (
         f"{options.epochs} epochs of {options.batch}, AdamW, peak rate {options.rate:g}, one cycle, seed {options.seed}"
     )
     if options.start:
         before = json.loads(options.start.with_suffix(".json").read_text(encoding="utf-8"))["training"]
-        told = f"{before}; then {told}"
-    reached = write_card(options.architecture, options.out, options.data, told)
+        description = f"{before}; then {description}"
+    reached = write_card(options.architecture, options.out, options.data, description)
     print(f"test accuracy {reached:.4f}", flush=True)
 
 

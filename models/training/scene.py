@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 GLYPH_PX = 96
 MAX_OVERLAP = 0.15
+INK = 0.3  # opacity above which a pixel counts as ink
 
 Image = NDArray[np.uint8]
 Rng = np.random.Generator
@@ -26,11 +27,24 @@ class Glyphs:
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture (H, W, 3) RGB uint8 with `boxes` (N, 4) xyxy in its pixels and `digits` (N,) in 0..9."""
+    """A picture (H, W, 3) RGB uint8 with `boxes` (N, 4) xyxy in its pixels and `digits` (N,) in 0..9.
+
+    `ink` holds for each the opacity (h, w) of its ink within its box, in the order in which they were written.
+    """
 
     image: Image
     boxes: NDArray[np.float32]
     digits: NDArray[np.int64]
+    ink: tuple[NDArray[np.float32], ...] = ()
+
+    def masks(self) -> NDArray[np.bool_]:
+        """Return where the ink of each is seen (N, H, W): what was written later hides it."""
+        seen = np.zeros((len(self.ink), *self.image.shape[:2]), np.bool_)
+        for row, ((x0, y0, x1, y1), alpha) in enumerate(zip(self.boxes.astype(int).tolist(), self.ink, strict=True)):
+            written = alpha > INK
+            seen[:row, y0:y1, x0:x1] &= ~written
+            seen[row, y0:y1, x0:x1] = written
+        return seen
 
 
 def mnist(data: Path, *, split: str) -> Glyphs:
@@ -76,9 +90,10 @@ def compose(
     if rng.random() < 0.45:
         _rule(rng, canvas, ink)
     if rng.random() < 0.3:
-        _clutter(rng, canvas, ink)
+        _draw_distractors(rng, canvas, ink)
 
     boxes: list[tuple[int, int, int, int]] = []
+    inks: list[NDArray[np.float32]] = []
     digits: list[int] = []
     sizes = np.exp(rng.uniform(np.log(size_px[0]), np.log(size_px[1]), int(rng.integers(*count, endpoint=True))))
     for size in np.sort(sizes)[::-1]:
@@ -94,12 +109,14 @@ def compose(
         spot = canvas[y : y + h, x : x + w]
         spot[:] = spot * (1 - opacity) + colour * opacity
         boxes.append((x, y, x + w, y + h))
+        inks.append(alpha)
         digits.append(int(glyphs.digit[index]))
 
     return Scene(
         _photograph(rng, canvas),
         np.array(boxes, np.float32).reshape(-1, 4),
         np.array(digits, np.int64),
+        tuple(inks),
     )
 
 
@@ -138,7 +155,7 @@ def _write(rng: Rng, ink: NDArray[np.uint8], size: float) -> NDArray[np.float32]
     alpha = cv2.warpAffine(
         big, np.column_stack([matrix, offset]), (int(extent[0]), int(extent[1])), flags=cv2.INTER_LINEAR
     )
-    seen_rows, seen_columns = np.nonzero(alpha > 0.3)
+    seen_rows, seen_columns = np.nonzero(alpha > INK)
     if len(seen_rows) == 0:
         return alpha
     return alpha[seen_rows.min() : seen_rows.max() + 1, seen_columns.min() : seen_columns.max() + 1]
@@ -208,7 +225,7 @@ def _rule(rng: Rng, canvas: NDArray[np.float32], ink: NDArray[np.float64]) -> No
     canvas[:] = canvas * (1 - share) + layer * share
 
 
-def _clutter(rng: Rng, canvas: NDArray[np.float32], ink: NDArray[np.float64]) -> None:
+def _draw_distractors(rng: Rng, canvas: NDArray[np.float32], ink: NDArray[np.float64]) -> None:
     """Draw a few things that are not digits: dots, dashes, an arc, a frame."""
     height, width = canvas.shape[:2]
     for _ in range(int(rng.integers(1, 5))):

@@ -16,6 +16,8 @@ from tqdm import tqdm
 from models.bundled.vae import VAE, digits_vae, digits_vae_2d
 from models.training.measure import body, load, vae_figures
 from models.training.mnist import digits, shuffled, unit
+from models.training.options import DIGITS, begun, training_parser
+from models.training.precision import lower_precision
 from models.training.store import save_card, save_weights
 
 BUILDERS = {"digits_vae": digits_vae, "digits_vae_2d": digits_vae_2d}
@@ -32,11 +34,11 @@ def loss(net: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
     The reconstruction loss is the negative Bernoulli log-likelihood of grey values: binary cross entropy summed over
     the pixels, at one sampled code per picture (Kingma, Welling 2014, equation 10, beta 1).
     """
-    with torch.autocast("cpu", torch.bfloat16):
+    with lower_precision():
         mu, logvar = net.encode(x)
     mu, logvar = mu.float(), logvar.float()
     z = mu + torch.exp(logvar / 2) * torch.randn_like(mu)
-    with torch.autocast("cpu", torch.bfloat16):
+    with lower_precision():
         logits = net.logits(z)
     reconstruction = functional.binary_cross_entropy_with_logits(logits.float(), x, reduction="sum") / len(x)
     kl = 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum(1).mean()
@@ -89,31 +91,16 @@ def write_card(architecture: str, weights: Path, data: Path, training: str) -> d
     return figures
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--architecture", choices=sorted(BUILDERS), required=True)
-    parser.add_argument("--data", type=Path, required=True, help="folder with mnist.npz")
-    parser.add_argument("--out", type=Path, required=True, help="where the weights go (.safetensors)")
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
-    return parser.parse_args()
-
-
 def main() -> None:
     """Train, save the weights, and measure the metrics for the card."""
-    options = _options()
-    torch.manual_seed(options.seed)
-    torch.set_num_threads(options.threads)
+    options = begun(training_parser(__doc__, data=DIGITS, architectures=BUILDERS, epochs=20, batch=64, rate=1e-3))
     net = BUILDERS[options.architecture]()
     train(net, digits(options.data, split="train")[0], options)
-    told = (
+    description = (
         f"{options.epochs} epochs of {options.batch}, Adam, peak rate {options.rate:g}, one cycle, beta 1 after a "
         f"warm-up over the first {WARM_UP:.0%}, seed {options.seed}"
     )
-    print(write_card(options.architecture, options.out, options.data, told), flush=True)
+    print(write_card(options.architecture, options.out, options.data, description), flush=True)
 
 
 if __name__ == "__main__":

@@ -7,16 +7,15 @@ file of 20 MB would block the window's thread.
 from __future__ import annotations
 
 import json
-import os
 import re
-import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from models import files
 from models.truth import masks
-from models.truth.gather import Gatherer, Listing, Progress, clean, number, shown, whole
+from models.truth.find_pictures import finder
+from models.truth.gather import Gatherer, Progress, clean, number, shown, whole
 from models.truth.types import Truth
 from models.types import Refusal
 
@@ -28,19 +27,12 @@ MOST_BYTES = 2_000_000_000
 MOST_ENTRY = 64_000_000  # characters; parsing one entry cannot be interrupted
 # Formats of other programs, recognised by keys of the outermost object, or of a list's first entry (_LISTS).
 _OTHERS = (
-    ({"shapes", "imagePath"}, "a LabelMe file of one picture"),
-    ({"_via_img_metadata"}, "a VGG Image Annotator project"),
     ({"info", "image", "annotations", "dataset"}, "a file of another annotation program"),
-    ({"dataset", "item"}, "a Darwin (V7) file of one picture"),
-    ({"categories", "items"}, "a Datumaro file"),
     ({"vitrine_recipe"}, "a recipe"),
 )
 _LISTS = (
     ({"image_id", "bbox", "score"}, "a list of detections (COCO results)"),
     ({"image_id", "segmentation", "score"}, "a list of detections (COCO results)"),
-    ({"image", "annotations"}, "a CreateML file"),
-    ({"data", "annotations"}, "a Label Studio export"),
-    ({"Labeled Data"}, "a Labelbox export"),
 )
 Key = int | str
 Entry = tuple[object, object, object, object, object]
@@ -74,13 +66,13 @@ def read(path: Path, *, progress: Progress | None = None) -> Truth:
             entry = (key, box, item.get("category_id"), item.get("iscrowd"), mask)
             rows.setdefault("" if image is None else image, []).append(entry)
 
-    found = _parse(path, take, progress)
+    found = parse(path, take, progress)
     missing = [part for part in WANTED if part not in found]
     if missing:
         raise Refusal(f"{path.name} has no {' and no '.join(missing)}, so it is not ground truth.", advice=_NO_COCO)
 
     places = {key: row for row, key in enumerate(categories)}
-    find = _finder(path, gather.listing)
+    find = finder(path, gather.listing)
     for row, (image, (name, size)) in enumerate(images.items()):
         gather.progress(row, len(images), f"Looking for the pictures of {path.name}")
         own = rows.pop(image, [])
@@ -102,7 +94,7 @@ def _category(gather: Gatherer, file: str, categories: dict[Key, str], key: Key 
 
 
 def _image(gather: Gatherer, file: str, images: dict[Key, Any], key: Key | None, item: dict[str, Any]) -> None:
-    name = item.get("file_name")
+    name = item.get("file_name") or _last_parts(item.get("coco_url"))
     if key is None or not isinstance(name, str) or not name.strip() or "\0" in name:
         gather.omit(file, f"a picture has no {'id' if key is None else 'file name'}")
     elif key in images:
@@ -110,6 +102,11 @@ def _image(gather: Gatherer, file: str, images: dict[Key, Any], key: Key | None,
     else:
         width, height = whole(item.get("width")), whole(item.get("height"))
         images[key] = name.strip(), (max(width or 0, 0), max(height or 0, 0))
+
+
+def _last_parts(address: object) -> str | None:
+    """Return folder and file name of an address, which LVIS gives in the place of a file name."""
+    return "/".join(address.split("/")[-2:]) if isinstance(address, str) and "/" in address else None
 
 
 def _picture(
@@ -169,48 +166,7 @@ def _key(given: Any) -> Key | None:
     return number if number is not None else given if isinstance(given, str) and given else None
 
 
-def _finder(path: Path, listing: Listing) -> Callable[[str], str]:
-    """Return a function that finds a picture by its file name, "" if it is not there.
-
-    It looks beside the JSON file, one folder up, in `images`, and in the folders nearby. If several nearby folders have
-    the picture, the JSON's name decides: val2017 for instances_val2017.json.
-    """
-    folder = os.path.dirname(os.path.abspath(path))
-    above = os.path.dirname(folder)
-    sure = (folder, above, *(f"{f}{os.sep}images" for f in (folder, above)))
-    nearby = dict.fromkeys(sub for f in (folder, above, *sure[2:]) for sub in listing.folders(f))
-    others = [sub for sub in nearby if sub not in sure]
-
-    def find(name: str) -> str:
-        name = name.replace("\\", "/").removeprefix("file://").removeprefix("./")
-        for given in dict.fromkeys((name, urllib.parse.unquote(name, errors="replace"))):
-            if "\0" not in given and (found := find_as(given)):
-                return found
-        return ""
-
-    def find_as(name: str) -> str:
-        if os.path.isabs(name):
-            own = os.path.normpath(name)
-            if listing.has(own):
-                return own
-            name = os.path.basename(name)
-        parts = [part for part in name.split("/") if part not in ("", "..")]
-        # The export may have been moved without its outer folders, so drop them one by one.
-        for spelled in dict.fromkeys((name, *("/".join(parts[n:]) for n in range(len(parts))))):
-            for root in sure:
-                if listing.has(at := os.path.normpath(os.path.join(root, spelled))):
-                    return at
-            found = [at for root in others if listing.has(at := os.path.normpath(os.path.join(root, spelled)))]
-            if len(found) > 1:
-                found = [at for at in found if os.path.basename(os.path.dirname(at)) in path.stem]
-            if len(found) == 1:
-                return found[0]
-        return ""
-
-    return find
-
-
-def _parse(path: Path, take: Callable[[str, Any], None], progress: Progress | None) -> set[str]:
+def parse(path: Path, take: Callable[[str, Any], None], progress: Progress | None) -> set[str]:
     """Pass each entry of the wanted lists to `take`, and return which lists the file has. Raises Refusal."""
     text = _text(path)
     found: set[str] = set()
@@ -230,7 +186,7 @@ def _parse(path: Path, take: Callable[[str, Any], None], progress: Progress | No
     except (RecursionError, MemoryError, ValueError) as error:
         raise Refusal(f"{path.name} is nested too deep or too large to be read.", advice=_NO_COCO) from error
     if not found:
-        _tell_other(path, text)
+        _refuse_other_format(path, text)
     return found
 
 
@@ -247,7 +203,7 @@ def _text(path: Path) -> str:
     return text
 
 
-def _tell_other(path: Path, text: str) -> None:
+def _refuse_other_format(path: Path, text: str) -> None:
     """Raise a Refusal that names the program, if the JSON file has a known other format."""
     try:
         found = json.loads(text) if len(text) < MOST_ENTRY else None
@@ -268,7 +224,7 @@ def _entries(path: Path, text: str, decode: Callable[..., Any]) -> Iterator[tupl
     at = _skip(text, 0)
     if text[at : at + 1] != "{":
         decode(text, at)
-        _tell_other(path, text)
+        _refuse_other_format(path, text)
         raise Refusal("This file is not a data set: it is a list or a single value.", advice=_NO_COCO)
     at = _skip(text, at + 1)
     while text[at : at + 1] != "}":

@@ -173,8 +173,10 @@ class Gatherer:
         cut = [*self._cut]
         if self._clipped > len(cut):
             cut.append(f"and {self._clipped - len(cut):,} more were cut at the edge")
-        told = tuple(self._remarks)
-        return Truth(name, kind, tuple(classes), pictures, tuple(lines), self._omitted, self._clipped, tuple(cut), told)
+        remarks = tuple(self._remarks)
+        return Truth(
+            name, kind, tuple(classes), pictures, tuple(lines), self._omitted, self._clipped, tuple(cut), remarks
+        )
 
     def _clip(self, table: NDArray[np.float64], size: Size, *, of: Bool) -> tuple[Bool, Int]:
         """Clip boxes to the picture. Return which have any area left, and the rows of those that were cut."""

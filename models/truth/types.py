@@ -51,7 +51,7 @@ class Truth:
     remarks: tuple[str, ...] = ()
 
     @property
-    def told(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[str, ...]:
         """All notes on how the files were read: remarks, what was left out, what was clipped."""
         return (*self.remarks, *self.left_out, *self.cut)
 
@@ -75,6 +75,11 @@ class Truth:
     def _by_path(self) -> dict[tuple[str, str], Annotated]:
         folders = {folder: os.path.realpath(folder) for folder in {os.path.dirname(p.path) for p in self.pictures}}
         return {(folders[os.path.dirname(p.path)], os.path.basename(p.path)): p for p in self.pictures}
+
+    @property
+    def distinct(self) -> bool:
+        """Whether no picture stands in it twice, so that a path tells which one is meant."""
+        return len(self._by_path) == len(self.pictures)
 
     def of(self, path: str | Path) -> Annotated | None:
         """Return a picture's ground truth by its path, or None. Symbolic links in its folder are resolved."""

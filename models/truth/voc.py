@@ -26,6 +26,7 @@ from models.types import Refusal
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 FOLDERS = ("JPEGImages", "images", "Images", "")
+ANNOTATIONS = ("Annotations", "annotations", "Annotation", "annotation", "xmls", "xml")  # names of the XML's folder
 DEPTH = 2
 GUESSES = ("gb18030", "cp1252")
 MOST_BYTES = 32_000_000  # per XML file
@@ -33,8 +34,8 @@ MOST_POINTS = 10_000
 HINT = ", as if width and height stood where the far corner belongs"
 MENDED = "Export it with xmin + width as xmax and ymin + height as ymax."
 OTHERS = {
-    "annotations": "it is CVAT's own XML of many pictures, which is not read; export it as COCO or Pascal VOC there",
-    "dataset": "it is an XML of dlib or ImageNet's kind, which is not read; export it as COCO or Pascal VOC",
+    "annotations": "it is CVAT's own XML of many pictures; open it by itself",
+    "dataset": "it is dlib's XML of many pictures; open it by itself",
 }
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -49,15 +50,21 @@ _NO_TEXT = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "utf-7"}
 
 
 def read(path: Path, *, progress: Progress | None = None) -> Truth:
-    """Return the ground truth of a VOC folder or a split.
+    """Return the ground truth of a VOC folder, a split or a single XML file.
 
     The folder may hold Annotations, XML files, or several VOC folders (VOCdevkit); a split is a file such as
     ImageSets/Main/test.txt. Raises Refusal if there is no ground truth.
     """
-    root, only = (path, None) if path.is_dir() else (path.absolute().parent.parent.parent, _split(path))
+    single = path.suffix.lower() == ".xml" and not path.is_dir()
+    if single:
+        root, only = path.absolute().parent, None
+    else:
+        root, only = (path, None) if path.is_dir() else (path.absolute().parent.parent.parent, _split(path))
     gather = Gatherer(progress)
-    found = _files(gather, root)
-    name = root.parent.name if root.name == "Annotations" else root.name
+    found = [(path.absolute(), _home(root))] if single else _files(gather, root)
+    name = root.parent.name if root.name in ANNOTATIONS else root.name
+    if single:
+        name = path.stem
     if only is not None:
         stems = {Path(file).stem: (file, home) for file, home in reversed(found)}
         found = []
@@ -79,7 +86,7 @@ def read(path: Path, *, progress: Progress | None = None) -> Truth:
         gather.remark(f"{name}: xmax and ymax seem to hold width and height, so no box of it is used. {MENDED}")
     for each in pictures:
         _add(gather, each, labels, mistaken=mistaken)
-    if only is None:
+    if only is None and not single:
         _name_bare(gather, found)
     return _sorted(gather.truth(name, "Pascal VOC", labels))
 
@@ -99,13 +106,11 @@ class _Read:
 
 def _files(gather: Gatherer, root: Path) -> list[tuple[Path, Path]]:
     """Return the XML files below a folder, each with the folder to search for its picture."""
-    if (root / "Annotations").is_dir():
-        roots = [root]
-    else:
-        roots = [Path(sub) for sub in gather.listing.folders(str(root)) if (Path(sub) / "Annotations").is_dir()]
-    folders = [(each / "Annotations", each) for each in roots]
+    folders = _folders(root)
     if not folders:
-        folders = [(root, root.parent if root.name == "Annotations" else root)]
+        folders = [each for sub in gather.listing.folders(str(root)) for each in _folders(Path(sub))]
+    if not folders:
+        folders = [(root, _home(root))]
     found = []
     for folder, home in folders:
         # Some exports sort annotations into subfolders like their pictures.
@@ -113,6 +118,27 @@ def _files(gather: Gatherer, root: Path) -> list[tuple[Path, Path]]:
             names = sorted(name for name in gather.listing.names(where) if name.lower().endswith(".xml"))
             found += [(Path(where) / name, home) for name in names]
     return found
+
+
+def _folders(root: Path) -> list[tuple[Path, Path]]:
+    """Return the folder of XML files in a folder with the latter, once where the system ignores the case of names."""
+    found = next((root / name for name in ANNOTATIONS if (root / name).is_dir()), None)
+    return [(found, root)] if found is not None else []
+
+
+def _home(folder: Path) -> Path:
+    """Return the folder above that of the XML files, such as Annotations or annotations/xmls."""
+    while folder.name in ANNOTATIONS:
+        folder = folder.parent
+    return folder
+
+
+def tree(gather: Gatherer, file: Path) -> Any:
+    """Return the root of an XML file, None where it cannot be read."""
+    try:
+        return _tree(gather, file)
+    except (Refusal, ValueError, LookupError, RecursionError, MemoryError, ElementTree.ParseError):
+        return None
 
 
 def _picture(gather: Gatherer, file: Path, home: Path) -> _Read | None:

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from models import files
+from models.pictures.images import FOLDER_SUFFIXES
 from models.truth import yolo_sheet
-from models.truth.gather import Gatherer, Progress, number, shown, whole
+from models.truth.gather import Gatherer, Listing, Progress, number, shown, whole
 from models.truth.types import Truth
 from models.truth.yolo_sheet import MOST_CLASSES, SHEETS, Sheet
 from models.types import Refusal
@@ -24,6 +25,7 @@ DEPTH = 6
 MOST_BYTES = 32_000_000  # per text file
 MOST_WORDS = 100_000  # per line
 LISTS = (".txt",)
+PROBED = 5
 PIXELS_FROM = 2.0  # normalised coordinates are at most 1, or slightly beyond the edge
 # Text files found beside labels that are not label files.
 NO_LABELS = frozenset(
@@ -152,7 +154,7 @@ def _box(words: list[str], *, pose: bool) -> list[float] | str:
     count = len(values)
     if count == 5 and not (0 <= values[4] <= 1 or math.isnan(values[4])):
         return f"has a fifth number that is not a confidence ({values[4]:g}): rotated boxes are read as four corners"
-    if count in (4, 5) or (pose and count > 5) or _has_key_points(values):
+    if count in (4, 5) or (pose and count > 5) or has_key_points(values):
         x, y, width, height = values[:4]
         return [x - width / 2, y - height / 2, x + width / 2, y + height / 2]
     if count >= 7 and count % 2 and 0 <= values[-1] <= 1:
@@ -162,7 +164,7 @@ def _box(words: list[str], *, pose: bool) -> list[float] | str:
     return [min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2])]
 
 
-def _has_key_points(values: list[float]) -> bool:
+def has_key_points(values: list[float]) -> bool:
     """Return whether a line is a box followed by key points.
 
     Key points are x, y and a visibility of 0, 1 or 2, with the visible ones inside the box. A polygon would pass only
@@ -234,7 +236,7 @@ def _listed(gather: Gatherer, file: Path, bases: list[Path]) -> _Set:
         spelled += [os.path.join(base, *parts[first:]) for first in range(len(parts)) for base in bases]
         at = next((at for each in spelled if gather.listing.has(at := os.path.normpath(each))), "")
         if at and gather.listing.is_picture(at):
-            found.pairs.setdefault(at, _text_of(gather, at))
+            found.pairs.setdefault(at, text_of(gather.listing, at))
         else:
             gather.omit(file.name, f"{shown(line)} is not there" if not at else f"{shown(line)} is not a picture")
     return found
@@ -246,7 +248,7 @@ def _take(gather: Gatherer, found: _Set, folder: str) -> None:
         for name in sorted(gather.listing.names(where)):
             picture = os.path.join(where, name)
             if gather.listing.is_picture(name) and picture not in found.pairs:
-                found.pairs[picture] = _text_of(gather, picture)
+                found.pairs[picture] = text_of(gather.listing, picture)
 
 
 def _below(gather: Gatherer, root: Path) -> _Set:
@@ -276,9 +278,9 @@ def _below(gather: Gatherer, root: Path) -> _Set:
     return every
 
 
-def _text_of(gather: Gatherer, picture: str) -> str | None:
+def text_of(listing: Listing, picture: str) -> str | None:
     """Return a picture's text file: beside it, or with `labels` for `images` in its path, the last occurrence first."""
-    return next((at for at in _texts(picture) if gather.listing.has(at)), None)
+    return next((at for at in _texts(picture) if listing.has(at)), None)
 
 
 def _texts(picture: str) -> Iterator[str]:
@@ -295,6 +297,16 @@ def _texts(picture: str) -> Iterator[str]:
             yield os.path.join(folder, word, text)
             yield os.path.join(os.path.dirname(folder), word, text)
             yield os.path.join(os.path.dirname(folder), word, os.path.basename(folder), text)
+
+
+def lies_flat(folder: Path) -> bool:
+    """Return whether pictures in a folder have YOLO's text files beside them, judged by the first few."""
+    with os.scandir(folder) as entries:
+        names = {entry.name for entry in entries if entry.is_file()}
+    stems = {os.path.splitext(name)[0] for name in names if os.path.splitext(name)[1].lower() in FOLDER_SUFFIXES}
+    texts = sorted(name for name in names if name.lower().endswith(".txt") and os.path.splitext(name)[0] in stems)
+    rows = [_rows(Gatherer(None), folder / name, Sheet()) for name in texts[:PROBED]]
+    return any(row for row in rows)
 
 
 def is_list(path: Path) -> bool:

@@ -8,10 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from models.exported.torchscript_text import text_of
 from models.output_files import write_whole
 from models.runtime import user_folders
 from models.types import Refusal
+from models.user_code import source
 
 FILE = "allowed.json"
 COPIES = "allowed"
@@ -71,10 +71,10 @@ def before(path: Path) -> tuple[str, str | None]:
     except OSError:
         return found[-1], None
     right = hashlib.sha256(content).hexdigest() == found[-1]
-    return found[-1], text_of(content) if right else None
+    return found[-1], source.shown(content, path.name) if right else None
 
 
-def withdraw() -> None:
+def revoke() -> None:
     """Revoke every consent and delete the copies. Raises OSError."""
     (user_folders.home() / FILE).unlink(missing_ok=True)
     for copy in (user_folders.home() / COPIES).glob("*"):

@@ -6,12 +6,13 @@ What is imported under a name that code makes while it runs cannot be read off; 
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from models import files
 from models.types import Refusal
-from models.user_code import consent
+from models.user_code import consent, home, source
 
 MOST_BYTES = 2_000_000
 MOST_FILES = 500
@@ -23,13 +24,13 @@ def found(file: Path, content: bytes) -> tuple[Path, ...]:
 
     Everything that may be imported counts, whether or not the line is reached. Raises Refusal for more than 500 files.
     """
-    folder = file.parent
+    own = home.of(file, content)
     seen: dict[Path, None] = {}
-    waiting: list[tuple[bytes, tuple[str, ...] | None]] = [(content, None)]
+    waiting: list[tuple[bytes, str, tuple[str, ...] | None]] = [(content, file.name, own.package or None)]
     while waiting:
-        source, package = waiting.pop()
-        for name in _names(source, package):
-            for helper, within in _files(folder, name):
+        code, called, package = waiting.pop()
+        for name in _names(code, called, package):
+            for helper, within in _first(own.roots, name):
                 if helper in seen or helper == file:
                     continue
                 if len(seen) == MOST_FILES:
@@ -37,7 +38,7 @@ def found(file: Path, content: bytes) -> tuple[Path, ...]:
                     raise Refusal(text, advice="Install them as a package, which is then imported by name.")
                 seen[helper] = None
                 if (read := _content(helper)) is not None:
-                    waiting.append((read, within))
+                    waiting.append((read, helper.name, within))
     return tuple(sorted(seen))
 
 
@@ -65,7 +66,12 @@ def allow(file: Path) -> dict[Path, str]:
 
 
 def _shown(helper: Path, folder: Path) -> str:
-    return str(helper.relative_to(folder))
+    return os.path.relpath(helper, folder)
+
+
+def _first(roots: tuple[Path, ...], name: tuple[str, ...]) -> list[tuple[Path, tuple[str, ...]]]:
+    """Return what importing a module runs, of the first folder that has it."""
+    return next((found for root in roots if (found := list(_files(root, name)))), [])
 
 
 def _content(path: Path) -> bytes | None:
@@ -77,11 +83,11 @@ def _content(path: Path) -> bytes | None:
         return None
 
 
-def _names(content: bytes, package: tuple[str, ...] | None) -> Iterator[tuple[str, ...]]:
+def _names(content: bytes, called: str, package: tuple[str, ...] | None) -> Iterator[tuple[str, ...]]:
     """Yield the full names of the modules that a source may import; `package` is the one that it belongs to."""
     try:
-        tree = ast.parse(content)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = source.tree(content, called)
+    except (Refusal, SyntaxError, ValueError, RecursionError, MemoryError):
         return  # it cannot run either
     for node in ast.walk(tree):
         match node:

@@ -21,7 +21,7 @@ from typing import Any
 from models import files
 from models.runtime.module_paths import ROOT
 from models.types import Refusal
-from models.user_code import consent
+from models.user_code import consent, source
 
 INSTALLED = ("stdlib", "platstdlib", "purelib", "platlib")
 OURS = ("models", "viewer", "main.py", "vitrine.py")
@@ -119,12 +119,12 @@ def _source(path: str) -> Any:
     content = files.check(file, empty=True).read_bytes()
     consent.check(file, content, why="It is imported by code that may run.")
     _loaded[file] = None
-    return compile(content, path, "exec", dont_inherit=True)
+    return compile(source.runnable(source.tree(content, file.name)), path, "exec", dont_inherit=True)
 
 
 def _refused(path: str) -> Any:
     name = Path(path).name
-    text = f"{name} is not imported: it is no Python source, so that what it does cannot be read before it is allowed."
+    text = f"{name} is not imported: it is not Python source, so what it does cannot be read before it is allowed."
     raise NotSource(text, advice="Put its source beside the code, or install it as a package.")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from models.cards.card import Card
 from models.loading import weights
 from models.loading.opened_model import Opened
 from models.types import Refusal
-from models.user_code import consent, helpers, imports, kept_adapters, run
+from models.user_code import arguments, consent, helpers, imports, kept_adapters, run
 
 State = Mapping[str, torch.Tensor]
 Read = Callable[[], State | None]
@@ -39,10 +39,10 @@ def adapted(adapter: Any, file: Path, card: Card, *, named: str, read: Read) -> 
     """
     title = adapter.__name__
     if callable(getattr(adapter, "open", None)) and (named or not hasattr(adapter, "build")):
-        with run.told(file, f"{title}.open"), run.among(file):
+        with run.refusing_errors(file, f"{title}.open"), run.among(file):
             net = run.network(adapter.open(named), f"{title}.open in {file.name}")
     else:
-        net = built(adapter.build, f"{title}.build()", file, named=named, read=read, classes=len(card.classes))
+        net, _ = built(adapter.build, f"{title}.build()", file, named=named, read=read, classes=len(card.classes))
     note = f"Served by {title} in {file.name}.{'' if named else ' Its weights are what the code gave them.'}"
     card = replace(
         card,
@@ -61,7 +61,7 @@ def made_of(file: Path, named: str) -> tuple[Path, ...]:
 
 
 def _served(adapter: Any, net: nn.Module, card: Card, file: Path) -> Any:
-    with run.told(file, adapter.__name__):
+    with run.refusing_errors(file, adapter.__name__):
         made = adapter(net, card)
     for name in ("net", "card", "stages"):
         if not hasattr(made, name):
@@ -70,33 +70,76 @@ def _served(adapter: Any, net: nn.Module, card: Card, file: Path) -> Any:
     return made
 
 
-def built(build: Any, what: str, file: Path, *, named: str, read: Read, classes: str | int) -> nn.Module:
-    """Return the network that a function builds, with its weights loaded.
+def built(
+    build: Any,
+    what: str,
+    file: Path,
+    *,
+    named: str,
+    read: Read,
+    classes: str | int,
+    given: Mapping[str, str] | None = None,
+    ran: run.Ran | None = None,
+) -> tuple[nn.Module, str]:
+    """Return the network that a function or class builds, with its weights loaded, and a sentence on its arguments.
 
-    The function may have the parameters `num_classes` and `weights`; the latter is a path, and the function then loads
-    the weights itself.
+    The function may have the parameters `num_classes` (under any usual name) and `weights`; the latter is a path, and
+    the function then loads the weights itself. Other arguments are `given`, or those that the file `ran` calls it with.
     """
-    try:
-        asks = inspect.signature(build).parameters
-    except (TypeError, ValueError):
-        asks = {}
+    if isinstance(build, nn.Module):  # the file has built it itself
+        state = read()
+        net = run.network(build, what)
+        if state is not None:
+            weights.load(net, state, name=Path(named).name)
+        return net, ""
+    asks = _parameters(build)
+    required = [name for name, each in asks.items() if each.default is inspect.Parameter.empty]
     state = None if "weights" in asks else read()
     extra: dict[str, Any] = {}
-    if "weights" in asks and (named or asks["weights"].default is inspect.Parameter.empty):
+    if "weights" in asks and (named or "weights" in required):
         if not named:
             raise Refusal(f"{what} in {file.name} asks for weights.", advice="Name their file with --weights.")
         extra["weights"] = named
+    key = "num_classes" if "num_classes" in asks else next((n for n in required if n in arguments.CLASSES), "")
     counted = _count(str(classes or ""), state, file)
-    if "num_classes" in asks and (counted or asks["num_classes"].default is inspect.Parameter.empty):
-        if not counted:
-            text = f"{what} in {file.name} asks for num_classes."
-            raise Refusal(text, advice=f"Say how many: --model '{file.name}:{what[:-2]}?num_classes=10'.")
-        extra["num_classes"] = counted
-    with run.told(file, what), run.among(file):
-        net = run.network(build(**extra), f"{what[:-2]} in {file.name}")
+    if key and counted and key not in (given or {}):
+        extra[key] = counted
+    with run.refusing_errors(file, what), run.among(file):
+        chosen = {**extra, **arguments.values(given or {})}
+        args, extra, note = _filled(build, what, file, (required, chosen), ran)
+    with run.refusing_errors(file, what), run.among(file):
+        net = run.network(build(*args, **extra), f"{what[:-2]} in {file.name}")
     if state is not None:
         weights.load(net, state, name=Path(named).name)
-    return net
+    return net, note
+
+
+def _parameters(build: Any) -> dict[str, inspect.Parameter]:
+    try:
+        found = inspect.signature(build).parameters
+    except (TypeError, ValueError):
+        return {}
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return {name: each for name, each in found.items() if each.kind not in several}
+
+
+def _filled(
+    build: Any, what: str, file: Path, arguments_: tuple[Sequence[str], Mapping[str, Any]], ran: run.Ran | None
+) -> tuple[tuple[Any, ...], dict[str, Any], str]:
+    """Return what a function is called with, of the arguments it requires and those that are chosen, and a sentence.
+
+    Raises Refusal that names those nothing tells.
+    """
+    required, chosen = arguments_
+    module, tree = (ran.module, ran.tree) if ran is not None else (None, None)
+    try:
+        return arguments.filled(build, required, chosen, module=module, tree=tree, name=what[:-2])
+    except arguments.Open as missing:
+        text = f"{what} in {file.name} asks for {', '.join(missing.names)}."
+        value = {name: "10" if name in arguments.CLASSES else "…" for name in missing.names}
+        said = "&".join(f"{name}={each}" for name, each in value.items())
+        how = "Say how many" if list(value) == ["num_classes"] else "Say what they are"
+        raise Refusal(text, advice=f"{how}: --model '{file.name}:{what[:-2]}?{said}'.") from missing
 
 
 def _count(given: str, state: State | None, file: Path) -> int:
@@ -119,7 +162,7 @@ def of_weights(state: State, card: Card, named: str) -> Opened | None:
             # opening.
             with suppress(Refusal):
                 adapter = _found(each)
-                with run.told(each.path, f"{each.name}.match"), run.among(each.path):
+                with run.refusing_errors(each.path, f"{each.name}.match"), run.among(each.path):
                     right = bool(adapter.match(state))
             if right:
                 return adapted(adapter, each.path, card, named=named, read=lambda: state)
@@ -139,9 +182,9 @@ def waiting(name: str) -> None:
 def _found(each: kept_adapters.Kept) -> Any:
     """Return the class of a kept adapter that is allowed to run."""
     if not each.module:
-        return run.member(run.run(each.path), each.name, each.path)
+        return run.member(run.run(each.path).module, each.name, each.path)
     consent.check(each.path, each.path.read_bytes())
-    with run.told(each.path, "The package"):
+    with run.refusing_errors(each.path, "The package"):
         package = importlib.util.find_spec(each.module.partition(".")[0])
         for place in (package.submodule_search_locations or [package.origin]) if package else ():
             imports.trust(str(place))

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from models import files
 from models.types import Refusal
+from models.user_code import arguments, source
 
 ADAPTER = "ADAPTER"
 GIVEN = ("num_classes", "weights")
-MOST_BYTES = 2_000_000
+MOST_BYTES = 8_000_000
+INSTANCES = ("model", "net", "network", "generator", "discriminator", "netG", "netD", "G", "D", "unet", "vae")
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Something in a file that yields a network: its `name`, the `line` where it starts, its kind and purpose."""
+    """Something in a file that yields a network: its `name`, the `line` where it starts, its kind and purpose.
+
+    `of` is what makes it where the file makes it itself; `part` tells that another network in the file is built of it.
+    """
 
     name: str
     line: int
     kind: str
     help: str = ""
+    of: str = ""
+    part: bool = False
 
 
 def read(file: Path) -> tuple[Choice, ...]:
@@ -37,34 +45,112 @@ def text(file: Path) -> str:
     content = files.check(file)
     if content.stat().st_size > MOST_BYTES:
         raise Refusal(f"{file.name} is too long to be a file of code.", advice="Choose the file that builds the model.")
-    try:
-        return content.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Refusal(f"{file.name} is no text in UTF-8.", advice="Save it as UTF-8.") from error
+    return source.text(content.read_bytes(), file.name)
 
 
-def choices(source: str, name: str) -> tuple[Choice, ...]:
+def choices(code: str, name: str) -> tuple[Choice, ...]:
     """Return what a source offers. Raises Refusal, with the line, if it is not valid Python."""
-    try:
-        body = ast.parse(source).body
-    except SyntaxError as error:
-        summary = f"{name}, line {error.lineno}: {error.msg}"
-        raise Refusal(f"This is not valid Python: {summary}.", advice="Fix it, then press F5.") from error
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise Refusal(f"{name} cannot be read as Python ({error}).", advice="Choose another file.") from error
-    found: list[Choice] = []
+    module = _parsed(code, name)
+    found: dict[str, Choice] = {}
     networks: set[str] = set()
-    for node in body:
+    for node in module.body:
         match node:
+            case ast.ClassDef() | ast.Assign() | ast.AnnAssign() if ADAPTER in _bound(node):
+                found = {ADAPTER: Choice(ADAPTER, node.lineno, "adapter"), **found}
             case ast.ClassDef() if _is_network(node, networks):
                 networks.add(node.name)
-                if _callable(next((f for f in node.body if _named(f, "__init__")), None), skip=1):
-                    found.append(Choice(node.name, node.lineno, "network", _help(node)))
-            case ast.FunctionDef() if not node.name.startswith("_") and _callable(node):
-                found.append(Choice(node.name, node.lineno, "function", _help(node)))
-            case ast.Assign() | ast.AnnAssign() | ast.ClassDef() if ADAPTER in _bound(node):
-                found.insert(0, Choice(ADAPTER, node.lineno, "adapter"))
-    return tuple(found)
+                asks = open_arguments(node)
+                if all(map(_is_given, asks)) or arguments.could_call(module, node.name):
+                    found[node.name] = Choice(node.name, node.lineno, "network", _help(node))
+            case ast.FunctionDef() if not node.name.startswith("_") and _builds(node):
+                if all(map(_is_given, arguments.asked(node))):
+                    found[node.name] = Choice(node.name, node.lineno, "function", _help(node))
+            case ast.Assign(targets=[ast.Name(id=bound)], value=ast.Call() as value):
+                callee = _callee(value)
+                if callee in networks or callee.endswith("Sequential") or (bound in INSTANCES and callee in found):
+                    found.setdefault(bound, Choice(bound, node.lineno, "network", of=callee))
+    inside = _inside(module, networks)
+    return tuple(replace(each, part=each.name in inside) for each in found.values())
+
+
+def likely(offered: Sequence[Choice]) -> Choice | None:
+    """Return the choice that is meant: the adapter, the only network, or what the file made of it; None for several."""
+    if offered and offered[0].name == ADAPTER:
+        return offered[0]
+    whole = [each for each in offered if not each.part]
+    made = [each for each in whole if each.of]
+    rest = [each for each in whole if not each.of and each.name not in {one.of for one in made}]
+    if len(made) == 1 and not rest:
+        return made[0]
+    return whole[0] if len(whole) == 1 else None
+
+
+def _inside(module: ast.Module, networks: set[str]) -> set[str]:
+    """Return the networks that other networks of a file are built of."""
+    found: set[str] = set()
+    for node in module.body:
+        if isinstance(node, ast.ClassDef) and node.name in networks:
+            used = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+            bases = {each.id for base in node.bases for each in ast.walk(base) if isinstance(each, ast.Name)}
+            found |= (used & networks) - {node.name} - bases
+    return found
+
+
+def unfilled(code: str, name: str) -> dict[str, tuple[str, ...]]:
+    """Return the networks that a source defines but does not offer, with the arguments whose values nothing tells."""
+    module = _parsed(code, name)
+    offered = {choice.name for choice in choices(code, name)}
+    networks: set[str] = set()
+    for node in module.body:
+        if isinstance(node, ast.ClassDef) and _is_network(node, networks):
+            networks.add(node.name)
+    bodies = [node for node in module.body if isinstance(node, ast.ClassDef) and node.name in networks - offered]
+    return {node.name: tuple(ask for ask in open_arguments(node) if not _is_given(ask)) for node in bodies}
+
+
+def hub_call(code: str, name: str) -> tuple[str, str] | None:
+    """Return repository and entry of the first torch.hub.load in a source, "" for what is not written out; or None."""
+    for node in ast.walk(_parsed(code, name)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("hub.load"):
+            words = [each.value if isinstance(each, ast.Constant) else "" for each in node.args[:2]]
+            repository, entry = [*(str(word) for word in words), "", ""][:2]
+            return repository, entry
+    return None
+
+
+def open_arguments(node: ast.ClassDef) -> tuple[str, ...]:
+    """Return the arguments that a class cannot be built without."""
+    init = next((each for each in node.body if _named(each, "__init__")), None)
+    return arguments.asked(init if isinstance(init, ast.FunctionDef) else None, skip=1)
+
+
+def _parsed(code: str, name: str) -> ast.Module:
+    try:
+        return ast.parse(code)
+    except SyntaxError as error:
+        summary = f"{name}, line {error.lineno}: {error.msg}"
+        raise Refusal(f"This is not valid Python: {summary}.", advice=source.advice(error, code)) from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise Refusal(f"{name} cannot be read as Python ({error}).", advice="Choose another file.") from error
+
+
+def _is_given(name: str) -> bool:
+    return name in GIVEN or arguments.usual(name)
+
+
+def _builds(node: ast.FunctionDef) -> bool:
+    """Return whether a function may return something: it says `return`, or has no body yet."""
+    if any(isinstance(each, ast.Return) and each.value is not None for each in ast.walk(node)):
+        return True
+    return all(isinstance(each, ast.Pass | ast.Expr | ast.Raise) for each in node.body)
+
+
+def _callee(call: ast.Call) -> str:
+    """Return the name of what makes a value, without the `.to(device)`, `.cuda()`, `.eval()` that follow."""
+    func: ast.expr = call.func
+    while isinstance(func, ast.Attribute) and isinstance(func.value, ast.Call):
+        func = func.value.func
+    return ast.unparse(func)
 
 
 def _is_network(node: ast.ClassDef, known: set[str]) -> bool:
@@ -72,17 +158,6 @@ def _is_network(node: ast.ClassDef, known: set[str]) -> bool:
         return False
     bases = [ast.unparse(base).split(".")[-1] for base in node.bases]
     return any(base.endswith("Module") or base == "Sequential" or base in known for base in bases)
-
-
-def _callable(node: ast.stmt | None, *, skip: int = 0) -> bool:
-    """Return whether a function can be called with only the arguments that Vitrine passes."""
-    if not isinstance(node, ast.FunctionDef):
-        return node is None
-    given = node.args
-    plain = [*given.posonlyargs, *given.args][skip:]
-    asked = plain[: len(plain) - len(given.defaults)] if given.defaults else plain
-    asked += [a for a, default in zip(given.kwonlyargs, given.kw_defaults, strict=True) if default is None]
-    return all(each.arg in GIVEN for each in asked)
 
 
 def _named(node: ast.stmt, name: str) -> bool:

@@ -289,8 +289,8 @@ def _refusal(error: Exception, url: str, place: Path) -> Refusal:
     if isinstance(reason, ConnectionRefusedError):
         message = f"{host} could not be reached: the connection was refused."
         return Refusal(message, advice="Check the network and its proxy. Models in the cache open without.")
-    told = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-    message = f"The connection to {host} failed ({told})."
+    text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+    message = f"The connection to {host} failed ({text})."
     return Refusal(message, advice="Check the network and try again; what came is kept.")
 
 

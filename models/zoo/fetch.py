@@ -56,12 +56,12 @@ def bring(name: str, say: Callable[[str], None]) -> None:
     entry = missing(model_name.split(name)[0])
     if entry is None:
         return
-    told = -1
+    reported = -1
 
     def report(done: int, total: int) -> None:
-        nonlocal told
-        if total and PARTS * done // total > told:
-            told = PARTS * done // total
+        nonlocal reported
+        if total and PARTS * done // total > reported:
+            reported = PARTS * done // total
             say(f"Downloading {entry.name}: {done / 1e6:,.1f} of {total / 1e6:,.1f} MB")
 
     fetch(entry, report=report)

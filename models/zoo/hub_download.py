@@ -73,11 +73,11 @@ def _wanted(entry: Entry, listing: Path) -> tuple[str, dict[str, tuple[int, str]
         message = f"{entry.hub} has no safetensors weights at its newest revision, so it was not downloaded."
         raise Refusal(message, advice="Its pickled files could run code. Ask its makers, or convert it yourself.")
     if model_folder.CONFIG not in there:
-        raise Refusal(f"{entry.hub} has no config.json: it is no model of transformers.", advice="Choose another.")
+        raise Refusal(f"{entry.hub} has no config.json: it is not a transformers model.", advice="Choose another.")
     return commit, {name: _facts(there[name]) for name in (*SMALL, *weights) if name in there}
 
 
-def _facts(told: Any) -> tuple[int, str]:
-    size, large = told.get("size"), told.get("lfs")
+def _facts(listed: Any) -> tuple[int, str]:
+    size, large = listed.get("size"), listed.get("lfs")
     digest = str(large.get("sha256", "")) if isinstance(large, dict) else ""
     return (size if isinstance(size, int) and size > 0 else 0), digest if _SHA256.fullmatch(digest) else ""

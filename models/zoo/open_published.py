@@ -84,7 +84,7 @@ def _torchvision(entry: Entry, state: Mapping[str, Tensor]) -> tuple[nn.Module, 
 
     kinds: Any = get_model_weights(entry.architecture)
     published = kinds[entry.tag]
-    with _given(published, state), architectures.unfilled(), _told(entry):
+    with _given(published, state), architectures.unfilled(), _refusing_misfit(entry):
         net = get_model(entry.architecture, weights=published)
     meta = published.meta
     count = entry.classes or IMAGENET
@@ -106,7 +106,7 @@ def _given(published: Any, state: Mapping[str, Tensor]) -> Iterator[None]:
 
 
 @contextmanager
-def _told(entry: Entry) -> Iterator[None]:
+def _refusing_misfit(entry: Entry) -> Iterator[None]:
     """Turn the library's error for a state dict that does not fit into a Refusal."""
     try:
         yield
@@ -127,7 +127,7 @@ def _timm(entry: Entry, state: Mapping[str, Tensor]) -> tuple[Any, dict[str, Any
     full = f"{entry.architecture}.{entry.tag}" if entry.tag else entry.architecture
     net: Any
     if state:
-        with architectures.unfilled(), _told(entry):
+        with architectures.unfilled(), _refusing_misfit(entry):
             net = timm.create_model(full, pretrained=True, pretrained_cfg_overlay={"state_dict": dict(state)})
         net.pretrained_cfg.pop("state_dict", None)
     else:
@@ -153,9 +153,9 @@ def timm_about(net: Any) -> dict[str, Any]:
         "fit": FITS[config["crop_mode"]],
     }
     about: dict[str, Any] = {"classes": _timm_classes(net), "preprocessing": preprocessing}
-    for key, told in (("origin_url", "origin"), ("description", "description"), ("paper_ids", "paper")):
+    for key, key_of_card in (("origin_url", "origin"), ("description", "description"), ("paper_ids", "paper")):
         if net.pretrained_cfg.get(key):
-            about[told] = net.pretrained_cfg[key]
+            about[key_of_card] = net.pretrained_cfg[key]
     return about
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent, Qt
+from PySide6.QtCore import QCoreApplication, QDeadlineTimer, QEvent, QEventLoop, Qt
 from PySide6.QtGui import QAccessible, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -29,7 +29,6 @@ from PySide6.QtWidgets import (
     QTabBar,
     QWidget,
 )
-from pytestqt.qtbot import QtBot
 
 from models.cards.card import BUNDLED
 from models.engine.engine import Engine
@@ -70,28 +69,33 @@ def engine() -> Engine:
     return Engine(threads=1)
 
 
-@pytest.fixture
-def window(qtbot: QtBot, engine: Engine) -> Iterator[Window]:
-    """A window with every panel, a toast, the palette and the shortcuts open once."""
+@pytest.fixture(scope="module")
+def window(qapp: QApplication, engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
+    """A window with every panel, a toast, the palette and the shortcuts open once; to be left as it is."""
     document = Document(sources=tuple(Source.file(p) for p in PICTURES[:2]), model="digits-ssd")
     session, mail, hook = Session(InlineLane(engine), document), Mailbox(), sys.excepthook
-    session.begin(mail.post, [])
-    window: Any = build(QApplication.instance(), session, mail)
-    sys.excepthook = hook
-    window.show()
-    qtbot.waitUntil(lambda: session.description is not None and not session.stale, timeout=60_000)
-    for panel in window.panels:
-        if not window.docks.shown(panel):
-            window.docks.show(panel)
-        _ = window.panels[panel]  # also one that cannot answer for the model, and is therefore not shown
-    window.tell("A message", details="with details", severity="error")
-    for overlay in (window.palette_overlay, window.shortcuts, window.zoo.dialog):
-        overlay.open()
-        overlay.dismiss()
-    yield window
-    window.close()
-    window.deleteLater()
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # type: ignore[arg-type]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VITRINE_HOME", str(tmp_path_factory.mktemp("home")))
+        session.begin(mail.post, [])
+        window: Any = build(qapp, session, mail)
+        sys.excepthook = hook
+        window.show()
+        waited = QDeadlineTimer(60_000)
+        while session.description is None or session.stale:
+            assert not waited.hasExpired()
+            qapp.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 50)
+        for panel in window.panels:
+            if not window.docks.shown(panel):
+                window.docks.show(panel)
+            _ = window.panels[panel]  # also one that cannot answer for the model, and is therefore not shown
+        window.tell("A message", details="with details", severity="error")
+        for overlay in (window.palette_overlay, window.shortcuts, window.zoo.dialog):
+            overlay.open()
+            overlay.dismiss()
+        yield window
+        window.close()
+        window.deleteLater()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # type: ignore[arg-type]
 
 
 def inside(widget: QWidget, kinds: tuple[type[QWidget], ...]) -> bool:
@@ -119,6 +123,8 @@ def test_every_control_has_a_name(window: Window) -> None:
             continue
         if inside(widget, (QAbstractSpinBox, QComboBox, QAbstractItemView)) or never_shown(widget):
             continue
+        if isinstance(widget, QTabBar) and not widget.count() and widget.isHidden():
+            continue  # one that Qt keeps for docks that may come together again
         if widget.objectName() in ("qt_menubar_ext_button", "qt_scrollarea_viewport"):
             continue
         if isinstance(widget, QAbstractScrollArea) and inside(widget, (type(window.canvas),)):
@@ -150,6 +156,8 @@ def test_names_of_inputs_tell_them_apart(window: Window) -> None:
 
 def test_every_command_has_a_title_in_sentence_case(window: Window) -> None:
     for command in window.commands:
+        if command.menu == "View/Language":
+            continue  # each language is called what it calls itself
         words = re.findall(r"[A-Za-z]+", command.title)
         first = command.title[0]
         assert first.isupper() or first.isdigit(), command.title

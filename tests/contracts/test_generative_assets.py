@@ -14,12 +14,12 @@ from torch import Tensor
 from models.bundled import gan, lenet, vae
 from models.cards import card as cards
 from models.loading import architectures
-from models.training import measure
+from models.training import autoregressive, measure
 from models.training.lenet import accuracy
 from models.training.mnist import digits
 
 DATA = Path(os.environ.get("VITRINE_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
-VAES, GANS = ("digits-vae", "digits-vae-2d"), ("digits-gan", "digits-infogan")
+VAES, GANS = ("digits-vae", "digits-vae-2d"), ("digits-gan", "digits-infogan", "digits-cgan")
 JUDGE = "digits-lenet"
 needs_mnist = pytest.mark.skipif(
     not (DATA / "mnist.npz").is_file(), reason=f"no mnist.npz in {DATA}; VITRINE_DATA names its folder"
@@ -77,6 +77,8 @@ def test_the_figures_reach_what_was_asked() -> None:
         assert figures(name)["smallest class share"] > 0.05
         assert figures(name)["mean confidence"] > 0.9
     assert figures("digits-infogan")["category recovered"] >= 0.90
+    assert figures("digits-cgan")["agreement with the digit asked for"] >= 0.95
+    assert figures("digits-nade")["nats"] <= 92
     assert figures(JUDGE)["accuracy"] >= 0.99
 
 
@@ -96,6 +98,16 @@ def test_the_accuracy_on_the_card_is_measured_again(test_digits: tuple[Tensor, T
 
 
 @needs_mnist
+@pytest.mark.parametrize(("name", "most"), [("digits-pixelcnn", 90), ("digits-nade", 92)])
+def test_the_likelihood_on_the_card_is_measured_again(name: str, most: float) -> None:
+    """Over every 20th picture, so within what chance allows."""
+    figure = figures(name)["nats"]
+    assert figure <= most
+    pictures = autoregressive.black_and_white(DATA, split="test")[::20]
+    assert autoregressive.measure(net(name), pictures)["nats"] == pytest.approx(figure, abs=4)
+
+
+@needs_mnist
 @pytest.mark.parametrize("name", GANS)
 def test_the_classes_on_the_card_are_counted_again(name: str, test_digits: tuple[Tensor, Tensor]) -> None:
     """Over a fifth of the pictures, so within what chance allows."""
@@ -106,6 +118,9 @@ def test_the_classes_on_the_card_are_counted_again(name: str, test_digits: tuple
     said = figures(name)
     for key in ("class entropy (nats)", "mean confidence", "smallest class share"):
         assert found[key] == pytest.approx(said[key], abs=0.03)
+    if name == "digits-cgan":
+        agreement = "agreement with the digit asked for"
+        assert found[agreement] == pytest.approx(said[agreement], abs=0.03)
     if name == "digits-infogan":
         for key in ("category recovered", "purity of categories"):
             assert found[key] == pytest.approx(said[key], abs=0.03)

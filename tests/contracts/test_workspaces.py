@@ -115,6 +115,8 @@ def test_every_empty_panel_invites_with_a_button(qtbot: QtBot, engine: Engine) -
             assert invitation.command in window.commands, entry.id
             assert holder.button.isVisibleTo(holder) and holder.button.text() == invitation.title, entry.id
             assert invitation.help
+            assert holder.other.isVisibleTo(holder) == (invitation.other is not None), entry.id
+            assert invitation.other is None or invitation.other[0] in window.commands, entry.id
         window.close()
         window.deleteLater()
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # type: ignore[arg-type]

@@ -12,6 +12,9 @@ import numpy as np
 
 SIZE = (416, 416)  # height and width of the input in px
 V5 = np.array([[(10, 13), (16, 30), (33, 23)], [(30, 61), (62, 45), (59, 119)], [(116, 90), (156, 198), (373, 326)]])
+V2 = np.array([(0.57273, 0.677385), (1.87446, 2.06253), (3.33843, 5.47434), (7.88282, 3.52778), (9.77052, 9.16828)])
+V2_VOC = np.array([(1.3221, 1.73145), (3.19275, 4.00944), (5.05587, 8.09892), (9.47112, 4.84053), (11.2364, 10.0071)])
+V7 = np.array([[(12, 16), (19, 36), (40, 28)], [(36, 75), (76, 55), (72, 146)], [(142, 110), (192, 243), (459, 401)]])
 
 
 @dataclass(frozen=True)
@@ -158,10 +161,12 @@ def yolox(seed: int, *, classes: int = 80, decoded: bool = False, ones: bool = F
     return [("output", np.concatenate([boxes, objectness[:, None], scores], 1)[None].astype(np.float32))], told
 
 
-def v5_raw(seed: int, *, classes: int = 80, packed: bool = False, v3: bool = False) -> tuple[Outputs, Scene]:
+def v5_raw(
+    seed: int, *, classes: int = 80, packed: bool = False, v3: bool = False, sets: np.ndarray = V5
+) -> tuple[Outputs, Scene]:
     """YOLOv5's three raw maps (1, 3, h, w, 5 + C), or packed as (1, 3 * (5 + C), h, w)."""
     told = scene(seed, classes=classes, per_cell=3, anchor_first=True)
-    boxes, anchors = centred(told.boxes), V5[told.level, told.anchor]
+    boxes, anchors = centred(told.boxes), sets[told.level, told.anchor]
     place = boxes[:, :2] / told.stride[:, None] - told.cells
     if v3:
         xy = logit(np.clip(place, 0.01, 0.99))
@@ -177,6 +182,19 @@ def v5_raw(seed: int, *, classes: int = 80, packed: bool = False, v3: bool = Fal
         maps = maps.transpose(0, 3, 1, 2).reshape(-1, h, w) if packed else maps
         made.append((f"{300 + 20 * number}", maps[None].astype(np.float32)))
     return made, told
+
+
+def v2_raw(seed: int, *, classes: int = 80) -> tuple[Outputs, Scene]:
+    """YOLOv2's one map (1, 5 * (5 + C), h, w): five anchors a cell, classes before a softmax."""
+    told = scene(seed, classes=classes, strides=(32,), per_cell=5, anchor_first=True)
+    boxes, anchors = centred(told.boxes), (V2_VOC if classes == 20 else V2)[told.anchor] * 32
+    place = boxes[:, :2] / told.stride[:, None] - told.cells
+    wh = np.log(np.clip(boxes[:, 2:], 1, None) / anchors)
+    sharp = np.log(told.classes**3 + 1e-4)
+    rows = np.concatenate([logit(np.clip(place, 0.01, 0.99)), wh, logit(told.objectness)[:, None], sharp], 1)
+    h, w = told.cells[:, 1].max() + 1, told.cells[:, 0].max() + 1
+    maps = rows.reshape(5, h, w, -1).transpose(0, 3, 1, 2).reshape(-1, h, w)
+    return [("grid", maps[None].astype(np.float32))], told
 
 
 def v8_raw(seed: int, *, classes: int = 80) -> tuple[Outputs, Scene]:
@@ -198,9 +216,9 @@ def nanodet(
 
 
 def nanodet_plus(seed: int, *, classes: int = 80) -> tuple[Outputs, Scene]:
-    """NanoDet-Plus' (1, N, C + 32): classes first, four levels."""
+    """NanoDet-Plus' (1, N, C + 32): classes first, four levels, distances from the corners of the cells."""
     told = scene(seed, classes=classes, strides=(8, 16, 32, 64))
-    return [("output", np.concatenate([told.scores, _bins(told, 8)], 1)[None].astype(np.float32))], told
+    return [("output", np.concatenate([told.scores, _bins(told, 8, cell=0)], 1)[None].astype(np.float32))], told
 
 
 def yunet(seed: int) -> tuple[Outputs, Scene]:
@@ -228,6 +246,44 @@ def fcos(seed: int, *, classes: int = 80, maps: bool = True) -> tuple[Outputs, S
     sides = np.concatenate([centres - told.boxes[:, :2], told.boxes[:, 2:] - centres], 1).clip(0)
     made = [(f"cls{n}", m[None].astype(np.float32)) for n, m in enumerate(_maps(logit(told.scores), told))]
     return made + [(f"reg{n}", m[None].astype(np.float32)) for n, m in enumerate(_maps(sides, told))], told
+
+
+def rtmdet(seed: int, *, classes: int = 80) -> tuple[Outputs, Scene]:
+    """RTMDet's maps of three levels: class logits, distances in px from the corners of the cells."""
+    told = scene(seed, classes=classes)
+    corners = told.cells * told.stride[:, None]
+    sides = np.concatenate([corners - told.boxes[:, :2], told.boxes[:, 2:] - corners], 1)
+    made = [(f"cls{n}", m[None].astype(np.float32)) for n, m in enumerate(_maps(logit(told.scores), told))]
+    return made + [(f"reg{n}", m[None].astype(np.float32)) for n, m in enumerate(_maps(sides, told))], told
+
+
+def scrfd(seed: int) -> tuple[Outputs, Scene]:
+    """SCRFD's nine outputs without a dimension for the batch: two anchors a cell, distances and points in strides."""
+    told = scene(seed, classes=1, per_cell=2)
+    stride = told.stride[:, None]
+    corners = told.cells * stride
+    sides = np.concatenate([corners - told.boxes[:, :2], told.boxes[:, 2:] - corners], 1) / stride
+    middle = (centred(told.boxes)[:, :2] - corners) / stride
+    points = np.concatenate([middle + told.rng.normal(0, 0.5, middle.shape) for _ in range(5)], 1)
+    made: Outputs = []
+    for values in (told.scores, sides, points):
+        made += [(str(440 + len(made) + n), v.astype(np.float32)) for n, v in enumerate(_levels(values, told))]
+    return made, told
+
+
+def mediapipe(seed: int) -> tuple[Outputs, Scene]:
+    """BlazeFace's kind: two anchors a cell of 8 px, six of 16, centre and size in px, six points."""
+    told, parts, scores = scene(seed, classes=1, strides=(8, 16)), [], []
+    for level, repeats in enumerate((2, 6)):
+        own = told.level == level
+        anchors = (told.cells[own] + 0.5) * told.stride[own][:, None]
+        box = centred(told.boxes[own])
+        middle = box[:, :2] - anchors
+        rows = np.concatenate([middle, box[:, 2:], *[middle] * 6], 1)
+        parts.append(np.repeat(rows, repeats, 0))
+        scores.append(np.repeat(logit(told.scores[own]), repeats, 0))
+    made = (np.concatenate(parts), np.concatenate(scores))
+    return list(zip(("regressors", "classificators"), _batch(*made), strict=True)), told
 
 
 def centernet(seed: int, *, classes: int = 80, face: bool = False) -> tuple[Outputs, Scene]:
@@ -305,6 +361,23 @@ def final(seed: int, *, classes: int = 80, form: str = "rows", count: int = 300)
                 ("detection_scores", pad(scores)[None].astype(np.float32)),
                 ("num_detections", np.array([len(labels)], np.float32)),
             ], told
+        case "torchvision":
+            masks = np.zeros((len(labels), 1, SIZE[0] // 4, SIZE[1] // 4))
+            for at, (x0, y0, x1, y1) in enumerate((boxes / 4).round().astype(int)):
+                masks[at, 0, y0 : (y0 + y1) // 2, x0:x1] = 0.9  # the upper half of each box
+            return [
+                ("boxes", boxes.astype(np.float32)),
+                ("labels", labels.astype(np.int64)),
+                ("scores", scores.astype(np.float32)),
+                ("masks", masks.astype(np.float32)),
+            ], told
+        case "counted":
+            outputs, told = final(seed, classes=classes, form="tf", count=count)
+            names = ("Identity", "Identity_1", "Identity_2", "Identity_3")
+            return [(name, array) for name, (_, array) in zip(names, outputs, strict=True)], told
+        case "efficientdet":
+            rows = np.column_stack([0 * labels, boxes[:, [1, 0, 3, 2]], scores, labels])
+            return [("detections:0", pad(rows)[None].astype(np.float32))], told
         case "rtdetr":
             few = np.column_stack([boxes])
             return [
@@ -362,6 +435,8 @@ LAYOUTS: dict[str, Layout] = {
     "v5, packed maps": _with(v5_raw, packed=True),
     "v5 of 1 class, raw maps": _with(v5_raw, classes=1),
     "v3, packed maps": _with(v5_raw, packed=True, v3=True),
+    "v2 of 80 classes": v2_raw,
+    "v2 of 20 classes": _with(v2_raw, classes=20),
     "v8, raw maps": v8_raw,
     "nanodet": nanodet,
     "nanodet under wrong names": _with(nanodet, lying=True),
@@ -370,16 +445,18 @@ LAYOUTS: dict[str, Layout] = {
     "nanodet-plus of 1 class": _with(nanodet_plus, classes=1),
     "yunet": yunet,
     "fcos": fcos,
+    "rtmdet": rtmdet,
+    "scrfd": scrfd,
+    "mediapipe": mediapipe,
     "centernet": centernet,
     "centernet of 1 class": _with(centernet, classes=1),
     "centerface": _with(centernet, classes=1, face=True),
     "detr": detr,
     "detr with sigmoids": _with(detr, classes=80, sigmoid=True),
-    **{
-        f"final, {form}": _with(final, form=form)
-        for form in ("rows", "v7", "efficient", "mmdet", "tf", "rtdetr", "ssd")
-    },
+    **{f"final, {form}": _with(final, form=form) for form in (*FORMS, "efficientdet")},
     "pose": pose,
+    "boxes, labels, scores and masks in lists": _with(final, form="torchvision"),
+    "TensorFlow's without names": _with(final, form="counted"),
     "oriented boxes": oriented,
     "segments": segments,
 }

@@ -280,6 +280,13 @@ def _vitpose() -> Any:
     return VitPoseForPoseEstimation(VitPoseConfig(backbone_config=backbone, num_labels=17))
 
 
+def _superpoint() -> Any:
+    from transformers import SuperPointConfig, SuperPointForKeypointDetection
+
+    sizes = {"encoder_hidden_sizes": [8, 8, 8, 8], "decoder_hidden_size": 16, "descriptor_decoder_dim": 16}
+    return SuperPointForKeypointDetection(SuperPointConfig(keypoint_threshold=0.02, **sizes))
+
+
 def _clip() -> Any:
     from transformers import CLIPConfig, CLIPModel
 
@@ -315,6 +322,7 @@ NETWORKS: dict[str, Callable[[], Any]] = {
     "dpt": _dpt,
     "glpn": _glpn,
     "vitpose": _vitpose,
+    "superpoint": _superpoint,
     "clip": _clip,
 }
 # What the makers of these networks publish beside them, at the tiny networks' sizes.
@@ -347,6 +355,7 @@ PROCESSORS: dict[str, tuple[str, dict[str, Any]]] = {
     "dpt": ("DPTImageProcessor", {"size": {"height": 64, "width": 64}}),
     "glpn": ("GLPNImageProcessor", {}),
     "vitpose": ("VitPoseImageProcessor", {"size": {"height": 64, "width": 48}}),
+    "superpoint": ("SuperPointImageProcessor", {"size": {"height": 64, "width": 96}}),
     "clip": ("CLIPImageProcessor", {"size": {"shortest_edge": 64}, "crop_size": {"height": 64, "width": 64}}),
 }
 

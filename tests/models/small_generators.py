@@ -173,6 +173,183 @@ class LinearGAN(nn.Module):
         return self.model(z).view(-1, 1, 28, 28)
 
 
+class StridedVAE(nn.Module):
+    """Kernels of 3 x 3 both ways, a linear layer before the heads, and one grey channel."""
+
+    choices = "?activation=relu&output=sigmoid&unfolded=plain"
+
+    def __init__(self) -> None:
+        super().__init__()
+        down = [nn.Conv2d(1, 4, 3, 2, 1), nn.ReLU(), nn.Conv2d(4, 8, 3, 2, 1), nn.ReLU(), nn.Flatten()]
+        self.encoder = nn.Sequential(*down, nn.Linear(392, 16), nn.ReLU())
+        self.fc_mu, self.fc_logvar, self.decoder_input = nn.Linear(16, 3), nn.Linear(16, 3), nn.Linear(3, 392)
+        up = [nn.ConvTranspose2d(8, 4, 3, 2, 1, 1), nn.ReLU(), nn.ConvTranspose2d(4, 1, 3, 2, 1, 1), nn.Sigmoid()]
+        self.decoder = nn.Sequential(*up)
+
+    def encode(self, x: Tensor) -> Codes:
+        h = self.encoder(x)
+        return self.fc_mu(h), self.fc_logvar(h)
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self.decoder(self.decoder_input(z).view(-1, 8, 7, 7))
+
+
+class WorldVAE(nn.Module):
+    """World Models' VAE for 64 px: no padding, from one pixel up; its second head is the logarithm of a deviation."""
+
+    choices = "?activation=relu&output=sigmoid&unfolded=activated"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.decoder = nn.Module(), nn.Module()
+        for at, (a, b) in enumerate(((3, 4), (4, 6), (6, 8), (8, 10)), 1):
+            self.encoder.add_module(f"conv{at}", nn.Conv2d(a, b, 4, 2))
+        self.encoder.fc_mu, self.encoder.fc_logsigma = nn.Linear(40, 5), nn.Linear(40, 5)
+        self.decoder.fc1 = nn.Linear(5, 40)
+        for at, (a, b, side) in enumerate(((40, 8, 5), (8, 6, 5), (6, 4, 6), (4, 3, 6)), 1):
+            self.decoder.add_module(f"deconv{at}", nn.ConvTranspose2d(a, b, side, 2))
+
+    def encode(self, x: Tensor) -> Codes:
+        for at in range(1, 5):
+            x = f.relu(self.encoder.get_submodule(f"conv{at}")(x))
+        x = x.flatten(1)
+        return self.encoder.fc_mu(x), 2 * self.encoder.fc_logsigma(x)
+
+    def decode(self, z: Tensor) -> Tensor:
+        x = f.relu(self.decoder.fc1(z))[:, :, None, None]
+        for at in range(1, 4):
+            x = f.relu(self.decoder.get_submodule(f"deconv{at}")(x))
+        return torch.sigmoid(self.decoder.deconv4(x))
+
+
+class UnnamedVAE(nn.Module):
+    """Its heads are `fc1` and `fc2`, which no name tells from layers of a chain."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(784, 32), nn.ReLU())
+        self.fc1, self.fc2, self.fc3 = nn.Linear(32, 6), nn.Linear(32, 6), nn.Linear(6, 32)
+        self.decoder = nn.Sequential(nn.ReLU(), nn.Linear(32, 784), nn.Sigmoid())
+
+    def encode(self, x: Tensor) -> Codes:
+        h = self.encoder(x.flatten(1))
+        return self.fc1(h), self.fc2(h)
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self.decoder(self.fc3(z)).view(-1, 1, 28, 28)
+
+
+def enlarging(a: int, b: int) -> list[nn.Module]:
+    return [nn.Upsample(scale_factor=2), nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b, 0.8), nn.LeakyReLU(0.2)]
+
+
+class LeastSquaresGAN(nn.Module):
+    """PyTorch-GAN's LSGAN: no norm between the linear layer and the first enlargement."""
+
+    dims = 20
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.l1 = nn.Sequential(nn.Linear(20, 16 * 8 * 8))
+        layers = [*enlarging(16, 16), *enlarging(16, 8), nn.Conv2d(8, 3, 3, padding=1), nn.Tanh()]
+        self.conv_blocks = nn.Sequential(*layers)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.conv_blocks(self.l1(z).view(-1, 16, 8, 8))
+
+
+class UnfoldingGAN(nn.Module):
+    """Two linear layers and two transposed convolutions, as in InfoGAN's paper."""
+
+    dims = 62
+
+    def __init__(self) -> None:
+        super().__init__()
+        wide = 8 * 7 * 7
+        layers = [
+            nn.Linear(62, 32),
+            nn.BatchNorm1d(32),
+            nn.ReLU(),
+            nn.Linear(32, wide),
+            nn.BatchNorm1d(wide),
+            nn.ReLU(),
+        ]
+        self.fc = nn.Sequential(*layers)
+        up = [nn.ConvTranspose2d(8, 6, 4, 2, 1), nn.BatchNorm2d(6), nn.ReLU(), nn.ConvTranspose2d(6, 1, 4, 2, 1)]
+        self.deconv = nn.Sequential(*up, nn.Tanh())
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.deconv(self.fc(z).view(-1, 8, 7, 7))
+
+
+class NamedLinearGAN(nn.Module):
+    """Linear layers named fc1 to fc4, Leaky ReLU."""
+
+    dims = 20
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(20, 32), nn.Linear(32, 48)
+        self.fc3, self.fc4 = nn.Linear(48, 64), nn.Linear(64, 784)
+
+    def forward(self, z: Tensor) -> Tensor:
+        for layer in (self.fc1, self.fc2, self.fc3):
+            z = f.leaky_relu(layer(z), 0.2)
+        return torch.tanh(self.fc4(z)).view(-1, 1, 28, 28)
+
+
+class ConcatenatedGAN(nn.Module):
+    """PyTorch-GAN's conditional GAN: an embedding's row, then the noise, through linear layers."""
+
+    noise, classes = 20, 10
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.label_emb = nn.Embedding(10, 10)
+        layers: list[nn.Module] = [nn.Linear(30, 32), nn.LeakyReLU(0.2)]
+        for a, b in ((32, 48), (48, 64)):
+            layers += [nn.Linear(a, b), nn.BatchNorm1d(b, 0.8), nn.LeakyReLU(0.2)]
+        self.model = nn.Sequential(*layers, nn.Linear(64, 1024), nn.Tanh())
+
+    def made(self, z: Tensor, labels: Tensor) -> Tensor:
+        return self.model(torch.cat((self.label_emb(labels), z), 1)).view(-1, 1, 32, 32)
+
+
+class MultipliedGAN(nn.Module):
+    """PyTorch-GAN's ACGAN: an embedding's row times the noise."""
+
+    noise, classes = 20, 7
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.label_emb = nn.Embedding(7, 20)
+        self.l1 = nn.Sequential(nn.Linear(20, 16 * 8 * 8))
+        layers = [nn.BatchNorm2d(16), *enlarging(16, 16), *enlarging(16, 8), nn.Conv2d(8, 1, 3, padding=1), nn.Tanh()]
+        self.conv_blocks = nn.Sequential(*layers)
+
+    def made(self, z: Tensor, labels: Tensor) -> Tensor:
+        return self.conv_blocks(self.l1(self.label_emb(labels) * z).view(-1, 16, 8, 8))
+
+
+class EmbeddedDCGAN(nn.Module):
+    """A tutorial's conditional WGAN: noise, then an embedding's row, through transposed convolutions."""
+
+    noise, classes = 12, 10
+
+    def __init__(self) -> None:
+        super().__init__()
+        parts = []
+        for a, b, stride, padding in ((20, 32, 1, 0), (32, 16, 2, 1), (16, 8, 2, 1), (8, 6, 2, 1)):
+            parts.append(
+                nn.Sequential(nn.ConvTranspose2d(a, b, 4, stride, padding, bias=False), nn.BatchNorm2d(b), nn.ReLU())
+            )
+        self.net = nn.Sequential(*parts, nn.ConvTranspose2d(6, 3, 4, 2, 1), nn.Tanh())
+        self.embed = nn.Embedding(10, 8)
+
+    def made(self, z: Tensor, labels: Tensor) -> Tensor:
+        return self.net(torch.cat([z, self.embed(labels)], 1)[:, :, None, None])
+
+
 def settled(net: nn.Module, dims: int) -> nn.Module:
     """Return a generator with random weights whose norms have seen what codes make, as after training."""
     torch.manual_seed(1)
@@ -183,5 +360,8 @@ def settled(net: nn.Module, dims: int) -> nn.Module:
             module.momentum = None
     net.train()
     with torch.no_grad():
-        net(torch.randn(256, dims))
+        if hasattr(net, "made"):
+            net.made(torch.randn(256, dims), torch.arange(256) % net.classes)
+        else:
+            net(torch.randn(256, dims))
     return net.eval()

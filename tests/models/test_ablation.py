@@ -78,7 +78,7 @@ def test_a_region_taken_away_is_one_number(model: Any) -> None:
     ("name", "params", "words"),
     [
         ("ablation", {"mask": "40,40,50,50"}, "nothing of the region"),
-        ("ablation", {"mask": "1,2,3"}, "no region"),
+        ("ablation", {"mask": "1,2,3"}, "not a region"),
         ("ablation", {"mask": "5,5,5,9"}, "is empty"),
         ("lime", {"segments": 1}, "out of range"),
         ("score_cam", {"layer": "fc"}, "no map of the picture"),

@@ -148,7 +148,7 @@ def test_a_changed_design_equals_a_generator_built_with_its_numbers() -> None:
     [
         ("10; 20", "", "2 groups of scales, but 3 are needed"),
         ("", "1; 2", "2 groups of ratios, but 3 are needed"),
-        ("ten", "", "are no scales"),
+        ("ten", "", "are not scales"),
         ("10; 20; -3", "", "must be above 0"),
         ("10; 20; nan", "", "must be above 0"),
         ("10; ; 30", "", "Each level takes 1 to 16 scales"),

@@ -166,3 +166,42 @@ def test_yunets_points_lie_in_the_face(tmp_path: Path) -> None:
     eye, other, nose, mouth, corner = points
     assert eye[0] < other[0] and mouth[0] < corner[0], "left to right as the viewer sees it"
     assert max(eye[1], other[1]) < nose[1] < min(mouth[1], corner[1])
+
+
+def test_masks_of_the_whole_picture_are_those_of_their_boxes() -> None:
+    outputs, _ = LAYOUTS["boxes, labels, scores and masks in lists"](0)
+    found = ask(engine(outputs), "detect", score=0.01)
+    made = ask(engine(outputs), "masks", score=0.01)
+    boxes = found.arrays["boxes"]
+    assert len(boxes) == len(outputs[0][1]) and "masks" in made.arrays
+    for mask in made.arrays["masks"]:
+        half = len(mask) // 2
+        assert mask[: half - 3, 4:-4].mean() > 0.8 and mask[half + 3 :, 4:-4].mean() < 0.2
+
+
+def test_an_angle_from_0_to_1_is_one_where_the_metadata_say_so() -> None:
+    outputs, _ = LAYOUTS["oriented boxes"](0)
+    rows = outputs[0][1].copy()
+    rows[0, -1] = np.random.default_rng(0).uniform(0.1, 0.9, rows.shape[2])
+    about = {"preprocessing": STRETCHED, "written task": "obb"}
+    names = tuple(f"ship {number}" for number in range(15))
+    model = registry.adapt(Says([("output0", rows)]).eval(), Card("net", classes=names, about=about))
+    layout = model.interpretation.reading.how
+    assert layout.angle is not None and layout.objectness is None and layout.class_count == 15
+
+
+def test_two_outputs_of_four_columns_are_asked_about_where_nothing_tells() -> None:
+    rng = np.random.default_rng(0)
+    corner = rng.uniform(0.1, 0.5, (1, 60, 2))
+    boxes = np.concatenate([corner, corner + 0.3], 2).astype(np.float32)
+    scores = rng.uniform(0, 1, (1, 60, 4)).astype(np.float32)
+    for pair in ([("a", boxes), ("b", scores)], [("b", scores), ("a", boxes)]):
+        card = Card("net", about={"preprocessing": STRETCHED})
+        model = registry.adapt(Says(pair).eval(), card)
+        own = {each.title: each for each in model.interpretation.readings if each.kind == "boxes"}
+        assert set(own) == {"boxes in a, scores in b", "boxes in b, scores in a"}
+        assert "do not tell which it is" in model.interpretation.question
+        right = registry.adapt(Says(pair).eval(), card, {"reading": own["boxes in a, scores in b"].id})
+        assert right.interpretation.boxes.part == [name for name, _ in pair].index("a")
+    named = registry.adapt(Says([("pred_boxes", boxes), ("pred_logits", scores)]).eval(), card)
+    assert not named.interpretation.question and named.interpretation.boxes.part == 0

@@ -325,7 +325,7 @@ def test_what_captum_cannot_follow_gets_a_verdict_with_the_reason(small: Any) ->
     using = stages()
     subject = probe(small, layer_conductance.Params(), using=using).subject
     call = call_of(subject, "second", using)
-    told = captum_passes._lost(replace(subject, scores=broken), call)
+    told = captum_passes._reason_captum_fails(replace(subject, scores=broken), call)
     assert told == "captum cannot follow layer second: no such thing."
 
 

@@ -177,7 +177,7 @@ def test_bonferroni_and_telling_apart_are_both_needed() -> None:
     [
         ("few", {}, "few holds 9 pictures"),
         ("red", {"random": ""}, "No folder with random pictures is chosen"),
-        ("red", {"concept": "/nowhere/at all"}, "/nowhere/at all is no folder"),
+        ("red", {"concept": "/nowhere/at all"}, "/nowhere/at all is not a folder"),
         ("red", {"layers": "nothing"}, "There is no layer 'nothing'"),
         ("red", {"target": "blue"}, "no class 'blue'"),
         ("red", {"examples": "", "target": "flat"}, "pictures of flat"),

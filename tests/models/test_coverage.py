@@ -175,4 +175,4 @@ def test_it_can_be_called_off_and_says_when_there_is_nothing(
     monkeypatch.setattr(read, "read", lambda path, progress=None: Truth("none", "COCO", (), ()))
     (Path(data_set.path).parent / "none.json").write_text("{}")
     answer = engine.run(Request.make("coverage", SSD, Source.file(Path(data_set.path).parent / "none.json")))
-    assert isinstance(answer, Failure) and "holds no object" in answer.text
+    assert isinstance(answer, Failure) and "contains no object" in answer.text

@@ -22,9 +22,12 @@ RPN_SETTINGS = [{}, {"rpn_score": 0.45, "rpn_iou": 0.5, "rpn_top_n": 20}]
 
 
 def both(adapter: Any, settings: dict[str, Any]) -> tuple[Any, Candidates, Evidence]:
-    plain = hasattr(adapter, "serves") or "hugging_face" in adapter.__module__  # without torchvision's call by lists
-    net = adapter.tiny() if plain else spread(adapter.tiny(), factor=2.0)
-    model = registry.adapt(net, Card("tiny", classes=("background", "a", "b", "c")))
+    net = adapter.tiny()
+    if hasattr(net, "transform"):  # torchvision's call by lists
+        net = spread(net, factor=2.0)
+    own = getattr(adapter, "classes", None)  # of miniatures without background
+    classes = own if isinstance(own, tuple) else ("background", "a", "b", "c")
+    model = registry.adapt(net, Card("tiny", classes=classes))
     stages = CachedStages(Cache(), "test", Context())
     with torch.inference_mode():
         found = model.candidates(picture(120, 160), settings, stages)
@@ -47,7 +50,8 @@ def test_every_candidate_is_in_the_evidence(adapter: Any, settings: dict[str, An
 
 @pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda a: a.__name__)
 def test_every_origin_is_scored_or_weighed(adapter: Any) -> None:
-    _, _, evidence = both(adapter, {})
+    model, _, evidence = both(adapter, {})
+    classes = len(model.card.classes)
     count = len(evidence.origins.boxes)
     if evidence.objectness is None:
         assert np.array_equal(evidence.source, np.arange(count))
@@ -56,8 +60,8 @@ def test_every_origin_is_scored_or_weighed(adapter: Any) -> None:
         assert evidence.regions is not None and evidence.regions.shape == (count, 4)
     some = np.array([0, len(evidence.source) - 1])
     scores = evidence.scores(some)
-    assert scores.shape == (2, 4)
-    assert evidence.decoded(some).shape == (2, 4, 4)
+    assert scores.shape == (2, classes)
+    assert evidence.decoded(some).shape == (2, classes, 4)
     if evidence.has_background:
         np.testing.assert_allclose(scores.sum(1), 1, rtol=1e-5)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_staged import answered, assert_same, expected, picture, spread
+from test_staged import DETECTORS, NETWORKS, answered, assert_same, expected, picture, spread
 from torch import nn
 from torchvision.models import detection
 
@@ -29,14 +29,6 @@ from models.truth.types import Truth
 from models.types import Refusal, Result
 
 DENSE = [RetinaNetAdapter, FcosAdapter]
-
-
-# Those of transformers take tensors and have no anchors: tests/models/test_hugging_face.py holds them to their library.
-DETECTORS = [
-    a
-    for a in registry.adapter_classes()
-    if hasattr(a, "candidates") and not hasattr(a, "serves") and "hugging_face" not in a.__module__
-]
 
 
 @pytest.mark.parametrize("name", ["retinanet_resnet50_fpn_v2", "fcos_resnet50_fpn"])
@@ -114,6 +106,12 @@ def test_anchors_are_those_of_torchvisions_generator(adapter: Any) -> None:
             assert np.array_equal(model.anchors(pixels, stages).boxes, own.boxes)
     np.testing.assert_allclose(own.boxes, drawn, rtol=1e-4, atol=1e-3)
     assert own.start[-1] == len(drawn) == (own.grid.prod(1) * own.per_cell).sum()
+
+
+def test_each_kind_of_torchvisions_detectors_has_one_adapter() -> None:
+    kinds = {each for each in vars(detection).values() if isinstance(each, type) and issubclass(each, nn.Module)}
+    assert kinds <= {*NETWORKS} and len(DETECTORS) == len(NETWORKS)
+    assert all(sum(adapter.match(kind.__new__(kind)) for adapter in DETECTORS) == 1 for kind in NETWORKS)
 
 
 def test_an_anchor_free_model_says_so() -> None:

@@ -14,15 +14,15 @@ from torchvision.ops import box_iou, nms
 
 from models.cards import card
 from models.cards.card import BUNDLED
+from models.dataset_pass.products import measurements
 from models.detection.anchor_fit import best_overlaps
 from models.detection.matching import overlaps
 from models.engine.engine import Engine
 from models.evaluation import curve
-from models.evaluation.figures import confusion
+from models.evaluation.figures import confusion, pictures_of_cell
 from models.evaluation.funnel import best_scores, funnel
 from models.evaluation.matched import survivors
 from models.evaluation.survival import LEVELS, at, survival
-from models.inspections import figures
 from models.pictures import images
 from models.requests import Request
 from models.types import Failure, Result, Source
@@ -78,7 +78,9 @@ def test_confusion_equals_going_through_it_detection_by_detection(
 ) -> None:
     data = dataset(seed, crowds=0.2)
     wanted = np.zeros((CLASSES + 1, CLASSES + 1), int)
+    each = []  # what every picture adds
     for truth, (boxes, _, labels) in zip(data.truth, shown(data, score, maximum), strict=True):
+        before = wanted.copy()
         table = overlaps(boxes, truth.boxes, truth.crowd)
         free = {row for row in range(len(truth)) if not truth.crowd[row]}
         for row, label in enumerate(labels - 1):
@@ -91,8 +93,16 @@ def test_confusion_equals_going_through_it_detection_by_detection(
                 wanted[-1, label] += 1
         for item in free:
             wanted[truth.labels[item], -1] += 1
-    found = confusion(matched(data, maximum=maximum, match_iou=iou), score)
+        each.append(wanted - before)
+    of = matched(data, maximum=maximum, match_iou=iou)
+    found = confusion(of, score)
     np.testing.assert_array_equal(found, wanted)
+    for row, column in np.argwhere(wanted).tolist():
+        pictures, counts = pictures_of_cell(of, score, row, column)
+        assert dict(zip(pictures.tolist(), counts.tolist(), strict=True)) == {
+            number: count for number, added in enumerate(each) if (count := added[row, column])
+        }
+        assert (np.diff(counts) <= 0).all()
     assert wanted[:-1, :-1].sum() > np.trace(wanted[:-1, :-1]) > 0
 
 
@@ -259,7 +269,7 @@ def test_what_cannot_be_used_is_listed_and_the_rest_goes_on(engine: Engine, fold
 def test_a_picture_that_fails_oddly_is_listed_and_the_rest_goes_on(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine, real, seen = Engine(threads=1), figures.measure, []
+    engine, real, seen = Engine(threads=1), measurements.measure, []
 
     def odd(*given: Any) -> Any:
         seen.append(given)
@@ -267,7 +277,7 @@ def test_a_picture_that_fails_oddly_is_listed_and_the_rest_goes_on(
             raise ValueError("odd")
         return real(*given)
 
-    monkeypatch.setattr(figures, "measure", odd)
+    monkeypatch.setattr(measurements, "measure", odd)
     ask(engine, folder)
     engine.finish_idle()
     result = ask(engine, folder)

@@ -114,7 +114,7 @@ def test_why_an_object_was_missed_names_the_factor_that_holds_it_down() -> None:
     )
     finding = result.meta["finding"]
     assert finding["stage"] == "score"
-    rungs = {rung["id"]: rung for rung in finding["rungs"]}
+    rungs = {rung["id"]: rung for rung in finding["stages"]}
     inside = (told.cells + 0.5) * told.stride[:, None]
     inside = ((inside > [x0, y0]) & (inside < [x1, y1])).all(1)
     for level in range(3):
@@ -145,6 +145,6 @@ def test_boxes_of_no_place_say_what_stages_there_are_not(layout: str) -> None:
         CachedStages(Cache(), "planted", Context()),
     ).meta["finding"]
     assert case["stage"] == "score"
-    rungs = {rung["title"]: rung for rung in case["rungs"]}
+    rungs = {rung["title"]: rung for rung in case["stages"]}
     assert all(rungs[title]["state"] == "unreached" and rungs[title]["text"] for title in finding["absent"])
     assert all(set(remedy["set"]) <= {"score"} for remedy in case["remedies"]) and case["remedies"]

@@ -133,7 +133,7 @@ def test_a_helper_that_changed_is_asked_about_again(folder: Path, name: str) -> 
 
 
 def test_a_helper_that_changes_while_the_code_runs_is_not_run(folder: Path) -> None:
-    more = "import pathlib\nfile = pathlib.Path(FOLDER) / 'helper.py'\nfile.write_text(file.read_text() + '#')"
+    more = "import pathlib\nfile = pathlib.Path(FOLDER) / 'helper.py'\nsize = file.write_text(file.read_text() + '#')"
     code = written(folder, f"{more}\nfrom helper import count")
     helpers.allow(code)
     with pytest.raises(consent.Consent, match=r"helper\.py holds code"):
@@ -165,8 +165,8 @@ def test_no_compiled_file_extension_or_archive_is_imported(folder: Path) -> None
     with zipfile.ZipFile(folder / "packed.zip", "w") as archive:
         archive.write(helper, "inside.py")
     for more, words in (
-        ("from compiled import count", r"compiled\.pyc is not imported: it is no Python source"),
-        ("from binary import count", "binary.* is not imported: it is no Python source"),
+        ("from compiled import count", r"compiled\.pyc is not imported: it is not Python source"),
+        ("from binary import count", "binary.* is not imported: it is not Python source"),
         ("import sys; sys.path.insert(0, FOLDER + '/packed.zip')\nfrom inside import count", r"archive packed\.zip"),
     ):
         code = written(folder, more)
@@ -193,7 +193,7 @@ def test_a_helper_imported_late_is_checked_too(folder: Path) -> None:
     helpers.allow(code)
     from models.user_code import run
 
-    net = run.run(code).Net()
+    net = run.run(code).module.Net()
     with pytest.raises(consent.Consent, match=r"inner\.py holds code"):
         net(1)
     assert not ran(folder)

@@ -267,8 +267,8 @@ def test_files_that_are_missing_or_damaged_are_named(kind: str, home: Path, tmp_
     match kind:
         case "pickled":
             weights.unlink()
-            torch.save({"a": torch.zeros(1)}, place / "pytorch_model.bin")
-            words = "pickled"
+            (place / "pytorch_model.bin.index.json").write_text('{"weight_map": {}}')
+            words = "does not list its files"
         case "none":
             weights.unlink()
             words = "no weights"
@@ -285,6 +285,28 @@ def test_files_that_are_missing_or_damaged_are_named(kind: str, home: Path, tmp_
     said = _refused(engine, place)
     assert words in said.message
     assert said.advice
+
+
+def test_weights_pickled_in_parts_are_read_as_tensors_alone(
+    home: Path, tmp_path: Path, source: Source, engine: Engine
+) -> None:
+    from safetensors.torch import load_file
+
+    whole, place = folder("vit", home), tmp_path / "parts"
+    place.mkdir()
+    for name in ("config.json", "preprocessor_config.json"):
+        shutil.copy(whole / name, place)
+    state = load_file(whole / "model.safetensors")
+    parts = ("pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin")
+    where = {name: parts[number % 2] for number, name in enumerate(state)}
+    for part in parts:
+        torch.save({name: state[name] for name in state if where[name] == part}, place / part)
+    (place / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": where}))
+    found, wanted = (ask(engine, "classify", each, source).arrays["scores"] for each in (place, whole))
+    assert (found == wanted).all()
+    where[next(iter(where))] = "../elsewhere.bin"
+    (place / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": where}))
+    assert "does not list its files" in _refused(Engine(threads=1), place).message
 
 
 def test_shards_half_precision_and_a_file_inside_open_the_same_network(

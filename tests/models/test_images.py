@@ -179,6 +179,14 @@ def test_32_bit_integers_and_floats_are_stretched(tmp_path: Path) -> None:
         assert words in read.note
 
 
+def test_floats_from_0_to_1_are_shown_as_they_are(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[0.2, 0.4, 0.8]], np.float32)).save(tmp_path / "share.tif")
+    read = images.read(tmp_path / "share.tif")
+    assert read.pixels[0, :, 0].tolist() == [51, 102, 204] and "1 as white" in read.note
+    Image.fromarray(np.array([[0.0, 0.001, 0.002]], np.float32)).save(tmp_path / "faint.tif")
+    assert images.read(tmp_path / "faint.tif").pixels[0, :, 0].tolist() == [0, 128, 255]
+
+
 def test_floats_that_are_not_numbers(tmp_path: Path) -> None:
     values = np.array([[np.nan, 0, 1, np.inf], [-np.inf, 1, 0, 0.5]], np.float32)
     Image.fromarray(values).save(tmp_path / "holes.tif")

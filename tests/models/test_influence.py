@@ -174,7 +174,7 @@ def test_pictures_without_folders_take_sides_by_the_models_answer(folder: Path, 
     ("params", "words"),
     [
         ({"folder": ""}, "No folder with training pictures is chosen"),
-        ({"folder": "/nowhere/at/all"}, "is no folder"),
+        ({"folder": "/nowhere/at/all"}, "is not a folder"),
         ({"layer": "nothing"}, "There is no layer 'nothing'"),
         ({"target": "cow"}, "no class 'cow'"),
     ],
@@ -193,11 +193,11 @@ def test_checkpoints_of_other_shapes_labels_and_heads_that_do_not_fit_are_said(f
     assert "of another size" in answer.message and "same architecture" in answer.advice
     (tmp_path / "none").mkdir()
     empty = ask(made(0), folder, method="tracin", checkpoints=str(tmp_path / "none"))
-    assert isinstance(empty, Failure) and "none holds no weights" in empty.message
+    assert isinstance(empty, Failure) and "none contains no weights" in empty.message
     (tmp_path / "sets" / "cow").mkdir(parents=True)
     save_png(np.zeros((SIDE, SIDE, 3), np.uint8), tmp_path / "sets" / "cow" / "a.png")
     unknown = ask(made(0), folder, method="tracin", folder=str(tmp_path / "sets"))
-    assert isinstance(unknown, Failure) and "'cow' is no class of this model" in unknown.message
+    assert isinstance(unknown, Failure) and "'cow' is not a class of this model" in unknown.message
 
     class Convolved(Small):
         def forward(self, x: Tensor) -> Tensor:

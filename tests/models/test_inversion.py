@@ -140,7 +140,7 @@ def test_a_planted_copy_is_the_nearest_picture_of_the_folder(tmp_path: Path) -> 
     made = engine.run(Request.make("decode", model, None, {"code": "seed:2"}))
     assert isinstance(made, Result)
     save_png(made.arrays["picture"], folder / "planted.png")
-    asked = Request.make("neighbours", model, None, {"code": "seed:2", "folder": str(folder), "count": 3})
+    asked = Request.make("real_neighbours", model, None, {"code": "seed:2", "folder": str(folder), "count": 3})
     found = engine.run(asked)
     assert isinstance(found, Result)
     assert Path(found.meta["paths"][0]).name == "planted.png" and found.meta["ratio"] < 0.05
@@ -153,7 +153,7 @@ def test_they_can_be_compared_in_a_classifiers_scores(tmp_path: Path) -> None:
     engine, model = Engine(threads=1), vae(tmp_path)
     folder = pictures(tmp_path / "real", 5)
     asked = {"folder": str(folder), "features": "photos-resnet", "count": 5}
-    found = engine.run(Request.make("neighbours", model, None, asked))
+    found = engine.run(Request.make("real_neighbours", model, None, asked))
     assert isinstance(found, Result), found
     scores = []
     for path in (None, *sorted(folder.iterdir())):
@@ -168,11 +168,11 @@ def test_they_can_be_compared_in_a_classifiers_scores(tmp_path: Path) -> None:
         scores.append(told.arrays["scores"][np.argsort(told.arrays["labels"])])
     expected = np.sort(np.linalg.norm(np.stack(scores[1:]) - scores[0], axis=1))
     assert np.allclose(np.sort(found.arrays["distances"]), expected, atol=1e-3)
-    refused = engine.run(Request.make("neighbours", model, None, {**asked, "features": "digits-ssd"}))
+    refused = engine.run(Request.make("real_neighbours", model, None, {**asked, "features": "digits-ssd"}))
     assert isinstance(refused, Failure) and "is not a classifier" in refused.message
 
 
-@pytest.mark.parametrize("inspection", ["neighbours", "critic"])
+@pytest.mark.parametrize("inspection", ["real_neighbours", "critic"])
 def test_a_folder_without_pictures_is_refused(tmp_path: Path, inspection: str) -> None:
     engine, model = Engine(threads=1), gan(tmp_path)
     (tmp_path / "empty").mkdir()

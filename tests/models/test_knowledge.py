@@ -41,6 +41,7 @@ def test_every_card_of_ours_says_what_it_knows(name: str) -> None:
             {},
             "Tells apart 1,200 classes that have only numbers: its file does not name them.",
         ),
+        ("detection", ("class 0",), {}, "Finds one class that has only a number: its file does not name it."),
         ("generation", (), {}, knowledge.UNKNOWN),
         ("", (), {}, knowledge.UNKNOWN),
         ("classification", ("cat",), {"weights": "none"}, knowledge.UNTRAINED),

@@ -115,7 +115,7 @@ def test_dark_values_far_below_their_bits_are_shown_by_their_own_range(tmp_path:
 @pytest.mark.parametrize(
     ("values", "tag", "words"),
     [
-        (ramp("float32", 0.1, 0.7), None, "Floating point: 0.1 is shown as black, 0.7 as white."),
+        (ramp("float32", 0.1, 7), None, "Floating point: 0.1 is shown as black, 7 as white."),
         (ramp("int16", -200, 1800), None, "16 bit with sign: -200 is shown as black, 1800 as white."),
         (ramp("int32", -70000, 80000), None, "32 bit: -70000 is shown as black, 80000 as white."),
         (ramp("int16", 100, 1800), "-9999", "No data (-9999) is shown white."),

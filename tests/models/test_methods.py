@@ -13,7 +13,7 @@ from models.cards.card import BUNDLED
 from models.detection.classes import check, class_groups, class_scores, write_scores
 from models.detection.decision import METHODS, Params, decide
 from models.engine.engine import Engine
-from models.params import parameters, without_say
+from models.params import ineffective, parameters
 from models.pictures.images import read
 from models.requests import Request
 from models.runtime.context import Context
@@ -201,9 +201,9 @@ def test_the_engine_refuses_a_class_there_is_not(engine: Engine) -> None:
 
 def test_parameters_that_have_no_say_say_why() -> None:
     declared = parameters(Params)
-    assert set(without_say(declared, {})) == {"sigma"}
-    assert set(without_say(declared, {"method": "soft-gaussian", "agnostic": True})) == {"iou", "groups"}
-    reasons = without_say(declared, {"method": "wbf", "agnostic": True})
+    assert set(ineffective(declared, {})) == {"sigma"}
+    assert set(ineffective(declared, {"method": "soft-gaussian", "agnostic": True})) == {"iou", "groups"}
+    reasons = ineffective(declared, {"method": "wbf", "agnostic": True})
     assert reasons == {
         "sigma": "Not used with Box fusion (WBF).",
         "groups": "Not used with Class-agnostic NMS on.",

@@ -115,7 +115,7 @@ def why(toy: Toy, **given: Any) -> tuple[dict[str, Any], Any]:
     values = {p.name: p.default for p in offer.parameters} | dict(zip(("x0", "y0", "x1", "y1"), OBJECT, strict=True))
     stages = CachedStages(Cache(), "toy", Context())
     result = missed.answer(toy, PIXELS, missed.Params(**(values | given)), stages)
-    rungs, stage = result.meta["finding"]["rungs"], result.meta["finding"]["stage"]
+    rungs, stage = result.meta["finding"]["stages"], result.meta["finding"]["stage"]
     assert (stage == "shown") == ("stopped" not in {rung["state"] for rung in rungs})
     assert stage == "shown" or stage in {rung["id"] for rung in rungs if rung["state"] == "stopped"}
     return result.meta["finding"], result.arrays
@@ -132,7 +132,7 @@ def test_what_is_shown_is_found() -> None:
     finding, arrays = why(Toy([NEAR, FAR], [CAT, DOG]))
     assert finding["stage"] == "shown" and finding["verdict"] == "Found as cat 0.85." and finding["remedies"] == []
     assert arrays["best"].tolist() == [NEAR] and finding["best"]["iou"] == pytest.approx(0.9)
-    assert {rung["state"] for rung in finding["rungs"]} == {"passed"}
+    assert {rung["state"] for rung in finding["stages"]} == {"passed"}
 
 
 def test_where_nothing_overlaps_it_says_how_much_the_nearest_does() -> None:
@@ -141,14 +141,14 @@ def test_where_nothing_overlaps_it_says_how_much_the_nearest_does() -> None:
     assert finding["stage"] == "head" and finding["remedies"] == []
     assert finding["verdict"] == "No box of any stage overlaps it by more than 0.33."
     assert arrays["best"].tolist() == [half]
-    assert finding["rungs"][0]["text"] == "Best IoU 0.33; trained as an object from 0.60"
-    assert finding["rungs"][0]["state"] == "noted"
+    assert finding["stages"][0]["text"] == "Best IoU 0.33; trained as an object from 0.60"
+    assert finding["stages"][0]["state"] == "noted"
 
 
 def test_a_region_outside_the_best_of_its_level() -> None:
     finding, _ = why(Toy([NEAR, FAR], [CAT, DOG], [0.2, 0.9], left_out=(0,)))
     assert finding["stage"] == "pool" and finding["remedies"] == []
-    assert finding["rungs"][1]["text"] == "0 of 1 regions over it go on"
+    assert finding["stages"][1]["text"] == "0 of 1 regions over it go on"
 
 
 def test_proposal_score() -> None:
@@ -343,7 +343,7 @@ def test_a_detection_that_a_control_took_is_explained_and_brought_back(model: st
                 continue
             told.add(stage)
             # Where a worse box got further than a good one, either stage may be the nearer; the other is told too.
-            stopped = [rung["id"] for rung in finding["rungs"] if rung["state"] == "stopped"]
+            stopped = [rung["id"] for rung in finding["stages"] if rung["state"] == "stopped"]
             earlier = "was lost before: Proposal" in finding["remark"] and stage.startswith("rpn")
             assert stage in stopped or earlier, (row, change, finding)
             assert finding["stage"] == stage or finding["remark"]

@@ -185,8 +185,8 @@ def test_the_batch_is_the_faster_of_two_and_never_keeps_the_engine_long() -> Non
     pace = Pace((224, 224), "cpu")
     for wanted, seconds in ((1, 0.02), (4, 0.08), (4, 0.04), (8, 0.16), (8, 0.12)):
         assert pace.count == wanted
-        pace.tell(wanted, seconds)
+        pace.record(wanted, seconds)
     assert pace.count == 4
     slow = Pace((800, 1333), "cpu")
-    slow.tell(1, 2.0)
+    slow.record(1, 2.0)
     assert slow.count == 1

@@ -90,8 +90,8 @@ def test_gradients_and_layers_of_a_converted_network(onnx: Any, tmp_path: Path) 
 
 def test_operators_that_are_not_supported_are_named(onnx: Any) -> None:
     graph = programs.Graph(onnx)
-    graph.add("Det", graph.add("MatrixThing", "x", domain="com.somebody"))
-    with pytest.raises(Refusal, match=r"Det, com\.somebody\.MatrixThing"):
+    graph.add("StringSplit", graph.add("MatrixThing", "x", domain="com.somebody"))
+    with pytest.raises(Refusal, match=r"StringSplit, com\.somebody\.MatrixThing"):
         onnx_graph.convert(graph.model((1, 3, 8, 8), y="v1_0"), name="net")
 
 
@@ -185,7 +185,7 @@ def test_what_is_no_onnx_file_is_refused(onnx: Any, tmp_path: Path) -> None:
     for content in (b"\x80\x04K\x01.", rng.bytes(3000), b"{}", b"\x08\x07"):
         path = tmp_path / "net.onnx"
         path.write_bytes(content)
-        with pytest.raises(Refusal, match="no ONNX file"):
+        with pytest.raises(Refusal, match="not an ONNX file"):
             onnx_file.read(path)
 
 

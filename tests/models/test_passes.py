@@ -21,7 +21,7 @@ from models import model_name
 from models.cards.card import Card
 from models.engine import registry
 from models.engine.engine import Engine
-from models.loading.pass_behaviour import innocent
+from models.loading.pass_behaviour import is_ordinary
 from models.params import build
 from models.pictures.images import read
 from models.requests import Request
@@ -366,15 +366,15 @@ def test_a_detectors_own_backbone_that_writes_in_place_finds_the_same_again(tmp_
 
 def test_a_network_of_a_known_family_costs_nothing() -> None:
     net = resnet18().eval()
-    assert innocent(net)
+    assert is_ordinary(net)
     model = registry.adapt(net, Card("net"))
     assert model.scores is net
     hooks = len(nn.modules.module._global_forward_pre_hooks)
     with guarded(net, model.behaviour):
         assert len(nn.modules.module._global_forward_pre_hooks) == hooks
-    assert not innocent(resnet18(norm_layer=lambda width: nn.BatchNorm2d(width, track_running_stats=False)).eval())
-    assert not innocent(resnet18())  # in training mode
-    assert not innocent(nn.Sequential(nn.ReLU(inplace=True), nn.Flatten()))
+    assert not is_ordinary(resnet18(norm_layer=lambda width: nn.BatchNorm2d(width, track_running_stats=False)).eval())
+    assert not is_ordinary(resnet18())  # in training mode
+    assert not is_ordinary(nn.Sequential(nn.ReLU(inplace=True), nn.Flatten()))
 
 
 def test_a_known_family_without_running_statistics_is_asked_one_input_at_a_time() -> None:

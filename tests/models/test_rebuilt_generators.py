@@ -11,8 +11,16 @@ import torch
 
 from models.engine import registry
 
-VAES = (small.HeadedVAE, small.NumberedVAE, small.VanillaVAE, small.DigitsConvVAE)
-GANS = (small.CourseDCGAN, small.ExampleDCGAN, small.EnlargingGAN, small.LinearGAN)
+VAES = (
+    *(small.HeadedVAE, small.NumberedVAE, small.VanillaVAE, small.DigitsConvVAE),
+    *(small.StridedVAE, small.WorldVAE, small.UnnamedVAE),
+)
+GANS = (
+    *(small.CourseDCGAN, small.ExampleDCGAN, small.EnlargingGAN, small.LinearGAN),
+    *(small.LeastSquaresGAN, small.UnfoldingGAN, small.NamedLinearGAN),
+)
+CONDITIONAL = (small.ConcatenatedGAN, small.MultipliedGAN, small.EmbeddedDCGAN)
+EPS = (small.EnlargingGAN, small.LinearGAN, small.LeastSquaresGAN)
 
 
 @pytest.mark.parametrize("kind", VAES, ids=lambda kind: kind.__name__)
@@ -73,5 +81,38 @@ def test_a_generator_makes_the_pictures_of_the_one_that_was_saved(kind: Any, tmp
     with torch.no_grad():
         torch.testing.assert_close(model.generate(z), net(z), rtol=1e-4, atol=1e-5)
     offered = model.card.about["assumptions"]
-    assert {"activation", "output", "eps"} <= set(offered)
-    assert offered["eps"]["value"] == ("0.8" if kind in (small.EnlargingGAN, small.LinearGAN) else "1e-05")
+    assert {"activation", "output"} <= set(offered)
+    if kind is not small.NamedLinearGAN:  # without a norm there is no epsilon
+        assert offered["eps"]["value"] == ("0.8" if kind in EPS else "1e-05")
+
+
+@pytest.mark.parametrize("kind", CONDITIONAL, ids=lambda kind: kind.__name__)
+def test_a_class_goes_through_its_embedding(kind: Any, tmp_path: Path) -> None:
+    net = small.settled(kind(), kind.noise)
+    torch.save(net.state_dict(), tmp_path / "generator.pth")
+    model = registry.open_model(str(tmp_path / "generator.pth"))
+    assert [(block.kind, block.size) for block in model.space.blocks] == [
+        ("gaussian", kind.noise),
+        ("categorical", kind.classes),
+    ]
+    z, labels = torch.randn(3, kind.noise), torch.tensor([0, 3, 6])
+    with torch.no_grad():
+        made = model.generate(torch.cat([z, torch.eye(kind.classes)[labels]], 1))
+        torch.testing.assert_close(made, net.made(z, labels), rtol=1e-5, atol=1e-6)
+
+
+def test_what_a_code_is_made_of_is_assumed_and_flips(tmp_path: Path) -> None:
+    """A code of 74 numbers: a course's 64 and ten classes; InfoGAN's code is one flip away."""
+    net = small.CourseDCGAN()
+    net.gen[0][0] = torch.nn.ConvTranspose2d(74, 32, 3, 2)
+    small.settled(net, 74)
+    file = tmp_path / "generator.pth"
+    torch.save(net.state_dict(), file)
+    found = [(block.kind, block.size) for block in registry.open_model(str(file)).space.blocks]
+    assert found == [("gaussian", 64), ("categorical", 10)]
+    model = registry.open_model(f"{file}?code=classes_codes")
+    found = [(block.kind, block.size) for block in model.space.blocks]
+    assert found == [("gaussian", 62), ("categorical", 10), ("uniform", 2)]
+    z = torch.cat([torch.randn(2, 62), torch.eye(10)[:2], torch.rand(2, 2)], 1)
+    with torch.no_grad():
+        torch.testing.assert_close(model.generate(z), net(z), rtol=1e-5, atol=1e-6)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import collection_networks as collection
 import numpy as np
 import pytest
 import small_networks as small
@@ -52,6 +53,13 @@ NETWORKS: dict[str, Callable[[], Any]] = {
     "collection PreAct bottlenecks": lambda: small.CollectionResNet(deep=True, before=True, stem_norm=False),
     "collection ResNeXt": lambda: small.CollectionResNet(deep=True, groups=4),
     "collection SENet": lambda: small.CollectionResNet(before=True, squeeze=True),
+    "collection MobileNet": collection.MobileNet,
+    "collection MobileNetV2": collection.MobileNetV2,
+    "collection EfficientNet": collection.EfficientNet,
+    "collection DenseNet": collection.DenseNet,
+    "collection GoogLeNet": collection.GoogLeNet,
+    "collection RegNetX": lambda: collection.RegNet(weighs=False),
+    "collection RegNetY": lambda: collection.RegNet(weighs=True),
     "torchvision's ResNet-18 adapted to grey": lambda: adapted(resnet18, 1),
 }
 SAVED: dict[str, Callable[[dict[str, torch.Tensor]], Any]] = {

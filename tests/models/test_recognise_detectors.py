@@ -12,7 +12,7 @@ from torchvision.ops import box_iou
 
 from models.interpretation.examine import may_detect
 from models.interpretation.layout import DetectorLayout
-from models.interpretation.recognise import propose
+from models.interpretation.recognise import Stated, propose
 
 PICTURES = 4
 LEAST_SCORE = 0.25
@@ -56,10 +56,35 @@ def test_objectness_is_told_from_a_class(name: str) -> None:
     assert best.class_count == (1 if "of 1 class" in name else 80)
 
 
+def sizes_off(anchors: str) -> list[float]:
+    """How far off the sides of found boxes are, as a factor, of YOLOv5's raw maps under one set of anchors."""
+    pictures, scenes = planted("v5, raw maps")
+    layout = next(
+        p.layout for p in propose(pictures, SIZE) if p.layout.code.anchors == anchors and "5" in p.layout.code.name
+    )
+    found = []
+    for outputs, told in zip(pictures, scenes, strict=True):
+        boxes, scores = layout.decode([tensor for _, tensor in outputs], SIZE)
+        best = boxes[0][scores[0].max(1).values.argmax()]
+        side = (told.objects[:, 2:] - told.objects[:, :2])[:, 0]
+        found.append(float((best[2] - best[0]) / side[np.abs(side - float(best[2] - best[0])).argmin()]))
+    return found
+
+
+def test_yolov5s_anchors_come_before_those_of_yolov7_which_agree_as_well() -> None:
+    for name, code in (("v5, raw maps", "yolov5"), ("v5, packed maps", "yolov5"), ("v3, packed maps", "yolov3")):
+        proposals = propose(planted(name)[0], SIZE)
+        assert (proposals[0].layout.code.name, proposals[0].layout.code.anchors) == (code, "yolov5"), name
+        assert "judge by the boxes' size" in proposals[0].evidence[0]
+        others = [p.layout.code.anchors for p in proposals if p.layout.code.name == code]
+        assert "yolov7" in others, "one click away"
+    assert np.allclose(sizes_off("yolov5"), 1, atol=0.2)
+
+
 def test_metadata_settle_objectness() -> None:
     pictures, _ = planted("v8 of 3 classes")
-    assert propose(pictures, SIZE, classes=3)[0].layout.objectness is None
-    assert propose(pictures, SIZE, classes=2)[0].layout.objectness is not None
+    assert propose(pictures, SIZE, stated=Stated(classes=3))[0].layout.objectness is None
+    assert propose(pictures, SIZE, stated=Stated(classes=2))[0].layout.objectness is not None
 
 
 def test_extras_are_told_from_classes() -> None:

@@ -132,3 +132,21 @@ def test_usual_values_are_named_and_unusual_ones_are_own() -> None:
     assert made == odd and offered["input"]["choices"][0] == preprocess_presets.OWN
     made, offered = preprocess_presets.assumed(Preprocess(), {"input": "zero_one", "fit": "pad"})
     assert offered["input"]["choices"][0] == "imagenet" and made.mean == (0.0, 0.0, 0.0) and made.fit == "pad"
+
+
+@pytest.mark.parametrize("place", ["CLASSES", "dataset_meta"])
+def test_a_toolboxs_parts_are_joined_and_its_class_names_are_read(tmp_path: Path, place: str) -> None:
+    torch.manual_seed(0)
+    net = get_model("resnet18", weights=None, num_classes=3).eval()
+    state = {f"{'head' if name.startswith('fc') else 'backbone'}.{name}": t for name, t in net.state_dict().items()}
+    names = ["ant", "bee", "cat"]
+    meta = {"CLASSES": names} if place == "CLASSES" else {"dataset_meta": {"classes": tuple(names)}}
+    torch.save({"meta": meta, "state_dict": state}, tmp_path / "epoch_9.pth")
+    model = registry.open_model(str(tmp_path / "epoch_9.pth"))
+    assert model.card.architecture == "resnet18" and model.card.classes == ("ant", "bee", "cat")
+    assert "parts (backbone, head) are joined" in model.card.about["note"]
+    x = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(model.net(x), net(x), rtol=0, atol=0)
+    torch.save({f"backbone.{key}": t for key, t in torch.nn.Conv2d(3, 4, 3).state_dict().items()}, tmp_path / "own.pth")
+    assert registry.open_model(str(tmp_path / "own.pth")).card.about["unknown"], "what is no network stays unknown"

@@ -118,6 +118,28 @@ def test_provenance_is_the_first_box_that_removes(scene: Scene, iou: float) -> N
     same(plain(scene.boxes, scene.score, scene.group, iou), expected)
 
 
+@settings(deadline=None, max_examples=80)
+@given(scenes(), thresholds)
+def test_fast_nms_keeps_a_subset_of_greedy_nms(scene: Scene, iou: float) -> None:
+    """By YOLACT's definition: the largest IoU with a better box, removed or not, is at most the threshold."""
+    graph = SuppressionGraph.build(scene.boxes, scene.score, scene.group, floor=FLOOR)
+    fast, ranked = graph.fast(iou), np.argsort(-scene.score, kind="stable").tolist()
+    kept = [
+        row
+        for place, row in enumerate(ranked)
+        if not any(
+            (scene.group is None or scene.group[row] == scene.group[better])
+            and float(pair(scene.boxes[better], scene.boxes[row])) > iou
+            for better in ranked[:place]
+        )
+    ]
+    assert fast.kept.tolist() == kept
+    assert set(kept) <= set(graph.tick(iou).kept.tolist())
+    removed = np.setdiff1d(np.arange(len(scene.score)), fast.kept)
+    assert set(fast.removed_by[removed].tolist()) <= set(kept), "a shown box is named, if need be by way of others"
+    assert (fast.removed_by[fast.kept] == -1).all()
+
+
 @settings(deadline=None, max_examples=60)
 @given(scenes(), st.sampled_from([0.0, 0.04, 0.3]))
 def test_a_floor_is_itself_a_threshold(scene: Scene, floor: float) -> None:

@@ -215,11 +215,7 @@ def test_json_in_any_encoding_that_it_shows(tmp_path: Path, encoding: str) -> No
 
 
 OTHERS: dict[str, tuple[Any, str]] = {
-    "labelme": ({"version": "5", "flags": {}, "shapes": [], "imagePath": "a.png"}, "a LabelMe file"),
-    "via": ({"_via_settings": {}, "_via_img_metadata": {}}, "a VGG Image Annotator project"),
     "results": ([{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}], "a list of detections"),
-    "createml": ([{"image": "a.png", "annotations": []}], "a CreateML file"),
-    "label studio": ([{"id": 1, "annotations": [], "data": {}}], "a Label Studio export"),
 }
 
 

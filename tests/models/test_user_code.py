@@ -131,6 +131,6 @@ def test_what_was_allowed_is_forgotten_with_its_file(file: Path, home: Path) -> 
     assert consent.allowed() == {}
     allow(file)
     assert consent.allowed() == {files.sha256(file): str(file)}
-    consent.withdraw()
+    consent.revoke()
     with pytest.raises(consent.Consent):
         consent.check(file, file.read_bytes())

@@ -34,12 +34,12 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
         monkeypatch.delenv(name, raising=False)
     user_folders._writable.cache_clear()
     user_folders._temporary.cache_clear()
-    user_folders._told.clear()
+    user_folders._reported.clear()
     writable = user_folders._writable
     yield monkeypatch
     writable.cache_clear()
     user_folders._temporary.cache_clear()
-    user_folders._told.clear()
+    user_folders._reported.clear()
 
 
 def unknown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -252,7 +252,14 @@ def test_listing_models_imports_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False).returncode == 0
 
 
-@pytest.mark.parametrize("words", [[SAMPLE], [], [SAMPLE, SAMPLE.with_name("slate.png")]], ids=["one", "none", "two"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param([SAMPLE], id="one"),
+        pytest.param([], id="none", marks=pytest.mark.exhaustive),
+        pytest.param([SAMPLE, SAMPLE.with_name("slate.png")], id="two", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_screenshot_shows_the_window_and_exits(words: list[Path], tmp_path: Path) -> None:
     shot = tmp_path / "shot.png"
     command = [sys.executable, "main.py", "--screenshot", str(shot), *map(str, words), "--theme", "dark"]

@@ -184,7 +184,7 @@ def test_strips_go_on_in_rows_and_small_pictures_are_enlarged_by_whole_numbers()
         ("attribute", ("with_folder={folder}", "without_folder={folder}", "frames=3"), ("png", "npy", "json")),
         ("posterior", ("folder={folder}",), ("npy", "json")),
         ("manifold", ("side=3",), ("png", "json")),
-        ("neighbours", ("folder={folder}",), ("png", "npy", "json")),
+        ("real_neighbours", ("folder={folder}",), ("png", "npy", "json")),
     ],
 )
 def test_what_is_asked_about_the_model_alone_is_written_too(
@@ -206,13 +206,13 @@ def test_what_is_asked_about_the_model_alone_is_written_too(
     if inspection in sizes:
         with Image.open(out / f"vae.{inspection}.png") as sheet:
             assert sheet.size == sizes[inspection]
-    shapes = {"directions": (2, 4), "attribute": (4,), "neighbours": (4,)}
+    shapes = {"directions": (2, 4), "attribute": (4,), "real_neighbours": (4,)}
     if inspection in shapes:
         assert np.load(out / f"vae.{inspection}.npy").shape == shapes[inspection]
 
 
 GENERATIVE = [one for one in registry.all_inspections().values() if "Generates" in one.needs]
-NEEDS = {"neighbours": "folder", "posterior": "folder"}
+NEEDS = {"real_neighbours": "folder", "posterior": "folder"}
 
 
 @pytest.mark.parametrize("inspection", GENERATIVE, ids=lambda one: one.id)

@@ -50,7 +50,7 @@ sys.setswitchinterval(1e-5)
 from viewer.session.job_queue import Mailbox
 from viewer.app import open_window
 options = Namespace(pictures=sys.argv[1:], model=None, sample=False, theme=None, screenshot=None, truth=None, beside="",
-                    show=[])
+                    restored=None, show=[])
 
 def quit():
     from PySide6.QtWidgets import QApplication

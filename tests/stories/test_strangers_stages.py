@@ -100,7 +100,7 @@ def test_a_grid_shows_cell_level_objectness_class_and_threshold(red: Path) -> No
     told = run(red, GRID, "missed", *rectangle, "--set", "score=0.7")["finding"]
     assert told["stage"] == "score"
     assert "the class score holds it down" in told["remark"]
-    assert {rung["title"] for rung in told["rungs"]} >= {"Cells", "Objectness", "Score", "NMS", "Region proposals"}
+    assert {rung["title"] for rung in told["stages"]} >= {"Cells", "Objectness", "Score", "NMS", "Region proposals"}
     assert told["remedies"][0]["set"]["score"] < 0.55
 
 

@@ -138,6 +138,9 @@ def programs() -> Iterator[tuple[str, bytes]]:
         [shape],
     )
     yield "fills-memory.onnx", helper.make_model(graph).SerializeToString()
+    import graphs
+
+    yield from graphs.graphs()
 
 
 def proto(helper: Any, kinds: Any, tensor: Any) -> bytes:

@@ -64,7 +64,7 @@ class Opener:
         try:
             return self.model(path)
         finally:
-            consent.withdraw()
+            consent.revoke()
 
     def card(self, path: str) -> tuple[str, str]:
         weights = Path(path).with_name("x.pt")

@@ -191,7 +191,7 @@ LINES = "1 0.25 0.5 0.3 0.5\n0 0.1 0.1 0.1 0.1 0.93\n1 0.1 0.25 0.4 0.75 0.2 0.5
 def check_truth(path: Path) -> None:
     truth = read_truth(path)
     truth.prepare()
-    "\n".join([*truth.told, *truth.classes, truth.name]).encode()
+    "\n".join([*truth.notes, *truth.classes, truth.name]).encode()
     for picture in truth.pictures:
         assert np.isfinite(picture.boxes).all() and (picture.boxes[:, 2:] > picture.boxes[:, :2]).all()
         assert picture.labels.max(initial=0) < max(1, len(truth.classes))
@@ -246,7 +246,7 @@ def test_sessions(tmp_path: Path) -> None:
 
         def look() -> None:
             opened = session_file.read(tmp_path / "x.vitrine")
-            f"{opened.told} {opened.details}".encode()
+            f"{opened.differences} {opened.details}".encode()
             hash(opened.document)
             session_file.write(tmp_path / "again.vitrine", opened.document)
 

@@ -19,7 +19,7 @@ from viewer.panels.anatomy import AnatomyPanel
 from viewer.panels.discriminator import CriticPanel
 from viewer.panels.inversion import InversionPanel
 from viewer.panels.latent_code import ExplorePanel
-from viewer.panels.neighbours import NeighboursPanel
+from viewer.panels.real_neighbours import RealNeighboursPanel
 from viewer.presenters import latent_code
 
 
@@ -67,32 +67,33 @@ def test_the_discriminator_ranks_the_picture_on_the_canvas(opened: Any) -> None:
 
 
 def test_the_nearest_real_pictures_follow_the_code_and_the_space(opened: Any) -> None:
-    opened.run("panel-neighbours")
+    opened.run("panel-real_neighbours")
     opened.settle()
-    panel = opened.panel(NeighboursPanel)
-    wanted = asked(opened, "neighbours", code="seed:0", folder=latent_code.real_folder(opened.document))
+    panel = opened.panel(RealNeighboursPanel)
+    wanted = asked(opened, "real_neighbours", code="seed:0", folder=latent_code.real_folder(opened.document))
     assert f"{wanted.meta['ratio']:.2f} times" in panel.words.text()
     panel.grid.picked.emit(0)
     assert Path(wanted.meta["paths"][0]).name in panel.words.text()
     panel.space.setCurrentIndex(panel.space.findData("photos-resnet"))
     panel.space.activated.emit(panel.space.currentIndex())
     opened.settle()
-    assert opened.session.results["neighbours"][1].meta["features"] == "photos-resnet"
+    assert opened.session.results["real_neighbours"][1].meta["features"] == "photos-resnet"
     opened.run("undo")
     opened.settle()
-    assert opened.session.results["neighbours"][1].meta["features"] == "pixels"
+    assert opened.session.results["real_neighbours"][1].meta["features"] == "pixels"
 
 
 def test_without_real_pictures_it_says_what_to_do(desk: Make, tmp_path: Path) -> None:
     d = desk(model=gan(tmp_path))
-    d.run("panel-neighbours")
+    d.run("panel-real_neighbours")
     d.settle()
     assert (
-        d.panel(NeighboursPanel).words.text() == latent_code.NO_REAL_PICTURES and "neighbours" not in d.session.wanted
+        d.panel(RealNeighboursPanel).words.text() == latent_code.NO_REAL_PICTURES
+        and "real_neighbours" not in d.session.wanted
     )
     (tmp_path / "empty").mkdir()
     d.store.update(d.document.with_latent(reals=str(tmp_path / "empty")), title="Compare")
-    d.until(lambda: "no picture" in d.panel(NeighboursPanel).words.text().lower())
+    d.until(lambda: "no picture" in d.panel(RealNeighboursPanel).words.text().lower())
 
 
 def test_a_code_is_sought_only_when_told_to_and_can_be_gone_to(opened: Any) -> None:
@@ -203,7 +204,7 @@ def test_a_unit_of_the_generator_is_silenced_and_comes_back(desk: Make, tmp_path
     d.run("panel-activations")
     d.settle()
     panel, plain = d.panel(ActivationPanel), d.canvas.pixels.copy()
-    assert not panel.view.saying and panel._result.meta["layer"] == "decoder.convT2"
+    assert not panel.view.text_shown and panel._result.meta["layer"] == "decoder.convT2"
     panel.grid.picked.emit(2)
     d.settle()
     assert d.canvas.layers, "the channel lies over the generated picture"

@@ -203,7 +203,7 @@ def test_the_anchors_can_be_edited_and_are_checked(desk: Make, truth: Path) -> N
     np.testing.assert_array_equal(d.layer("match matched").boxes, _of(asked(d, scales=scales, ratios=ratios), 0))
     before = d.document
     type_in(fields["scales"][1], "33 minus")
-    assert "are no scales" in bench(d).design.problem.text() and d.document == before
+    assert "are not scales" in bench(d).design.problem.text() and d.document == before
     type_in(fields["scales"][1], "33 47")
     assert not bench(d).design.problem.text()
     d.qtbot.mouseClick(bench(d).design.reset, Qt.MouseButton.LeftButton)

@@ -101,7 +101,7 @@ def test_influence_shows_pictures_for_and_against_with_their_names(d: Any, tmp_p
     assert panel.readout.text() == f"{name}, dog, score {result.arrays['support'][0]:.3g}"
     assert not panel.rows["checkpoints"].isVisibleTo(panel)
     d.store.update(d.document.with_value("influence", method="tracin", checkpoints=str(tmp_path / "train")))
-    d.until(lambda: "holds no weights" in panel.words.text())
+    d.until(lambda: "contains no weights" in panel.words.text())
     assert panel.rows["checkpoints"].isVisibleTo(panel)
     d.store.update(d.document.with_value("influence", method=None))
     d.settle()

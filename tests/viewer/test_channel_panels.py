@@ -96,7 +96,7 @@ def test_filters_are_shown_named_and_copied(resnet: Any) -> None:
     pick(resnet, panel, 4)
     text = facts(panel)
     assert f"{direct.arrays['norms'][4]:.4g}" in text
-    assert "as good as 2" in text
+    assert "practically equal to 2" in text
     panel.detail.copy.click()
     rows = [line.split("\t") for line in QGuiApplication.clipboard().text().split("\n") if "\t" in line]
     copied = np.array(rows, np.float32).reshape(3, 3, 3).transpose(1, 2, 0)
@@ -134,15 +134,27 @@ def test_what_cannot_be_shown_is_said_and_the_last_stays(resnet: Any) -> None:
     before = panel.grid._atlas
     panel._set("Layer of the filters", layer="layer2.0.conv1")
     resnet.until(lambda: "three colours" in panel.view.summary.text())
-    assert panel.grid._atlas is before and not panel.view.saying
+    assert panel.grid._atlas is before and not panel.view.text_shown
 
 
 def test_without_a_picture_there_are_words(desk: Make) -> None:
     d = desk(settle=False)
-    for name in ("filters", "activations"):
-        d.window.docks.show(name)
-        d.qtbot.waitUntil(lambda name=name: bool(d.window.panels[name].view.saying))
-        assert "Open a picture" in d.window.panels[name].view.saying
+    d.window.docks.show("activations")
+    d.qtbot.waitUntil(lambda: bool(d.window.panels["activations"].view.text_shown))
+    assert "Open a picture" in d.window.panels["activations"].view.text_shown
+
+
+def test_filters_need_no_picture(desk: Make, engine: Engine) -> None:
+    torch.manual_seed(0)
+    put(engine, "net", PhotosResNet(width=6, blocks=1))
+    d = desk(model="net", settle=False)
+    panel = look(d, "filters")
+    d.until(lambda: panel._result is not None)
+    assert not panel.view.text_shown and len(panel._result.arrays["tiles"]) == 6
+    choose(d, panel.layer, "layer2.0.conv1")
+    assert panel._result.meta["layer"] == "layer2.0.conv1" and len(panel._result.arrays["tiles"]) == 12
+    pick(d, panel, 3)
+    assert panel.grid.chosen == 3 and len(panel._one.arrays["tiles"]) == 6
 
 
 def test_a_channel_is_laid_over_the_picture_and_told_in_numbers(resnet: Any) -> None:
@@ -219,9 +231,9 @@ def test_another_model_takes_what_was_painted_away(resnet: Any, engine: Engine) 
     torch.manual_seed(1)
     put(engine, "other", PhotosResNet(width=4, blocks=1))
     resnet.store.update(resnet.document.with_model("other"), title="Model")
-    assert resnet.layer("activation") is None and "on their way" in panel.view.saying
+    assert resnet.layer("activation") is None and "Waiting" in panel.view.text_shown
     resnet.settle()
-    assert not panel.view.saying and "16 maps" in panel.view.summary.text()
+    assert not panel.view.text_shown and "16 maps" in panel.view.summary.text()
 
 
 def test_a_panel_that_was_open_last_time_asks_again(desk: Make, engine: Engine, picture: Path) -> None:
@@ -249,7 +261,7 @@ def test_nothing_is_asked_while_no_panel_is_in_view(resnet: Any) -> None:
 def test_a_network_without_attention_says_so(resnet: Any) -> None:
     resnet.window.docks.show("attention")
     panel = resnet.window.panels["attention"]
-    resnet.until(lambda: "vision transformers" in panel.view.saying)
+    resnet.until(lambda: "vision transformers" in panel.view.text_shown)
     assert not panel.isEnabled()
 
 

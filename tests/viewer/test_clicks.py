@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QContextMenuEvent, QGuiApplication
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 
 from models.cards.card import PHOTOS
-from tests.viewer.test_window import RCNN, SAMPLES, Make
+from tests.viewer.test_window import RCNN, SAMPLES, SSD, Make
 
 # What the platform without a screen says of menus.
 pytestmark = pytest.mark.qt_log_ignore("grabbing the keyboard", r"support raise\(\)", extend=True)
@@ -60,7 +62,7 @@ def test_the_right_button_offers_what_can_be_done_with_a_box(desk: Make) -> None
     assert d.document.selected >= 0
     name = d.session.description.classes[int(d.result.arrays["labels"][0])]
     wanted = {"Explain this box", "Where it comes from", "Why missed here?", "Copy this box as text"}
-    assert wanted | {f"Hide class {name}", "Copy picture with overlay", "Export overlay as PNG…"} <= entries(d).keys()
+    assert wanted | {f"Hide class {name}", "Copy picture with overlay", "Export picture…"} <= entries(d).keys()
     choose(d, "Copy this box as text")
     assert QGuiApplication.clipboard().text().split("\t")[0] == name
     right_click(d.canvas, d.place(x, y))
@@ -80,7 +82,7 @@ def test_a_row_of_the_results_has_the_menu_of_its_box(desk: Make) -> None:
     d = desk(SAMPLES[0], model=RCNN)
     d.run("panel-results")
     table = d.results.table
-    table.customContextMenuRequested.emit(table.visualRect(d.results.rows.index(1, 0)).center())
+    on_row(d, table, 1)
     assert d.document.selected == int(d.result.arrays["ids"][1]) and "Where it comes from" in entries(d)
     d.window.menus.menu.close()
 
@@ -93,7 +95,7 @@ def test_the_strip_takes_delete_and_a_menu_and_its_files_stay(desk: Make) -> Non
     d.until(lambda: len(d.document.sources) == 2)
     d.settle()
     assert d.document.source.path == str(SAMPLES[1]) and SAMPLES[0].exists()
-    strip.customContextMenuRequested.emit(strip.visualItemRect(strip.item(1)).center())
+    on_row(d, strip, 1)
     choose(d, "Remove from the strip")
     assert [s.path for s in d.document.sources] == [str(SAMPLES[1])]
     d.run("undo")
@@ -119,8 +121,9 @@ def test_classes_are_reordered_and_hidden_from_their_list(desk: Make) -> None:
     order = [names[-1], *names[:-1]]
     classes.reorder(order)
     classes.reordered.emit(order)  # as a drop does
-    d.session.open_model("cells-faster-rcnn")
+    d.session.open_model(SSD)
     d.settle()
+    assert [item.text(0) for item in classes.items()] == names, "the order is that of one model, not of its classes"
     d.session.open_model(RCNN)
     d.settle()
     assert [item.text(0) for item in classes.items()] == order
@@ -136,3 +139,78 @@ def test_a_classifiers_panel_has_a_button_that_explains(desk: Make) -> None:
     d.qtbot.mouseClick(panel.explain, Qt.MouseButton.LeftButton)
     d.settle()
     assert d.document.method and d.layer("attribution") is not None
+
+
+def on_tile(d: Any, grid: Any, tile: int) -> dict[str, Any]:
+    right_click(grid.viewport(), grid.rect_of(tile).center())
+    return entries(d)
+
+
+def on_row(d: Any, view: Any, row: int) -> dict[str, Any]:
+    right_click(view.viewport(), view.visualRect(view.model().index(row, 0)).center())
+    return entries(d)
+
+
+def test_a_channel_is_enlarged_explained_and_exported_from_its_menu(
+    desk: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    d = desk(PHOTOS / "cat.jpg", model="photos-resnet")
+    d.run("activations")
+    d.settle()
+    panel = d.window.panels["activations"]
+    assert {"Show this one", "Copy its text", "Enlarge…", "Explain this", "Export these…"} <= on_tile(
+        d, panel.grid, 3
+    ).keys()
+    entries(d)["Explain this"].trigger()
+    d.settle()
+    assert d.document.method == "neuron_conductance" and d.document.values("activations")["chosen"] == 3
+    file = tmp_path / "channels.npy"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(file), ""))
+    on_tile(d, panel.grid, 3)["Export these…"].trigger()
+    assert np.load(file).shape == d.session.results["activations"][1].arrays["maps"].shape
+    assert (tmp_path / "channels.recipe.json").exists()
+    d.window.menus.menu.close()
+
+
+def test_a_sample_and_a_key_have_what_can_be_done_with_a_picture(desk: Make) -> None:
+    d = desk(model="digits-gan")
+    d.window.docks.show("samples")
+    d.settle()
+    grid = d.window.panels["samples"].grid
+    assert {"Keep this code as a key", "Show its neighbours", "Copy its code", "Export this…"} <= on_tile(
+        d, grid, 2
+    ).keys()
+    entries(d)["Keep this code as a key"].trigger()
+    d.settle()
+    assert len(d.document.latent.keys) == 1 and d.document.latent.code == "seed:2"
+    on_tile(d, grid, 4)["Show its neighbours"].trigger()
+    d.settle()
+    assert d.window.docks.shown("real_neighbours") and d.document.latent.code == "seed:4"
+    d.window.menus.menu.close()
+    d.run("panel-timeline")
+    line = d.window.panels["timeline"].line
+    right_click(line, line.rect_of(0).center().toPoint())
+    assert {"Go to this key", "Show its neighbours", "Remove this key", "Export this…"} == entries(d).keys()
+    entries(d)["Remove this key"].trigger()
+    d.settle()
+    d.window.menus.menu.close()
+    assert not d.document.latent.keys
+    on_tile(d, grid, 5)["Walk here from the picture shown"].trigger()
+    d.settle()
+    assert len(d.document.latent.keys) == 2 and d.document.latent.code == "seed:5"
+    assert d.window.docks.shown("timeline") and d.window.panels["timeline"].frames is not None
+    d.window.menus.menu.close()
+
+
+def test_a_thumbnail_is_explained_and_exported_from_its_menu(desk: Make) -> None:
+    d = desk(PHOTOS / "cat.jpg", PHOTOS / "coffee.jpg", model="photos-resnet")
+    strip = d.film.list
+    on_row(d, strip, 1)
+    assert "Explain this" in entries(d) and "Export picture…" not in entries(d), "only what is shown can be exported"
+    choose(d, "Explain this")
+    d.until(lambda: d.document.current == 1)
+    d.settle()
+    assert d.document.method and "attribution" in d.session.results
+    on_row(d, strip, 1)
+    assert {"Copy picture with overlay", "Export picture…"} <= entries(d).keys()
+    d.window.menus.menu.close()

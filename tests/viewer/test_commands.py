@@ -91,7 +91,7 @@ def test_the_table_keeps_order_and_finds_by_id(state: State) -> None:
         (Command("new", "New", shortcut="ctrl+o"), "collides with that of 'open'"),
         (Command("new", "New", shortcut=("F5", "Ctrl+Y")), "collides with that of 'redo'"),
         (Command("new", "New", shortcut="Ctrl+O, K"), "collides with that of 'open'"),
-        (Command("new", "New", shortcut="Ctrl+Nonsense"), "is no shortcut"),
+        (Command("new", "New", shortcut="Ctrl+Nonsense"), "is not a shortcut"),
         (Command("new", "New", menu="Tools"), "no menu 'Tools'"),
     ],
 )

@@ -142,7 +142,7 @@ def test_a_window_that_runs_is_not_asked_about_and_one_that_is_killed_is(start: 
     (one,) = left(home)
     assert one.opened.document == Document(model="digits-ssd")
     assert left(home) == [], "two that start at once do not ask about the same"
-    one.let_go()
+    one.release()
     (one,) = left(home)
     one.remove()
     assert left(home) == [] and [*path.parent.iterdir()] == []
@@ -159,7 +159,7 @@ def test_what_is_not_answered_is_asked_again(desk: Make, home: Path) -> None:
     d.window.close()
     (one,) = left(home)
     assert one.path == before.path
-    one.let_go()
+    one.release()
     d = desk(settle=False)
     keeper = d.window.autosave = Autosave(d.window.context, d.window.sessions, d.window.notices)
     d.until(lambda: keeper.banner)

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QTabBar
 
 from tests.viewer.test_window import SAMPLES, Make
+from viewer.window.docks import SIDE_PX
 
 
 def test_a_panel_behind_another_comes_to_the_front_and_gets_its_height(desk: Make) -> None:
@@ -26,3 +27,27 @@ def test_a_panel_behind_another_comes_to_the_front_and_gets_its_height(desk: Mak
     assert docks["truth"].height() >= d.window.panels["truth"].entry.height_px - 24, "but for the tabs"
     bars = [bar for bar in d.window.findChildren(QTabBar) if bar.parent() is d.window and bar.isVisible()]
     assert bars and all(bar.elideMode() == Qt.TextElideMode.ElideNone for bar in bars)
+
+
+def test_the_first_panel_of_a_workspace_that_opens_empty_is_as_wide_as_any_other(desk: Make) -> None:
+    d = desk(SAMPLES[0], model="photos-resnet")
+    d.window.resize(1280, 700)
+    docks = d.window.docks
+    docks.enter("generate")
+    docks.arrange()
+    d.run("panel-style")
+    QApplication.processEvents()
+    dock = docks.by_id["style"]
+    assert dock.isVisible() and dock.width() <= SIDE_PX
+    d.window.resizeDocks([dock], [SIDE_PX + 90], Qt.Orientation.Horizontal)
+    d.run("panel-style")
+    d.run("panel-style")
+    QApplication.processEvents()
+    assert dock.width() == SIDE_PX + 90, "the width that the user gave it stays"
+
+
+def test_a_bar_of_tabs_that_qt_makes_by_itself_has_a_name(desk: Make) -> None:
+    window = desk(SAMPLES[0]).window
+    made = QTabBar(window)  # as Qt does when it lays out
+    QApplication.processEvents()
+    assert made.accessibleName() == "Panels" and made.elideMode() == Qt.TextElideMode.ElideNone

@@ -111,6 +111,27 @@ def test_the_figures_follow_the_sliders(desk: Make, truth: Path, model: str) -> 
     assert panel.shown[1].meta["match_iou"] == 0.9 and "IoU 0.90" in panel.state.text()
 
 
+def test_a_cell_of_the_confusion_matrix_leads_to_its_pictures(desk: Make, truth: Path) -> None:
+    d, panel = opened(desk, truth)
+    evaluate(d, panel)
+    d.set("score", 0.1)  # so that there are detections on background
+    finish(d, panel)
+    assert panel.shown is not None
+    counts = panel.shown[1].arrays["confusion"]
+    row, column = len(counts) - 1, int(counts[-1, :-1].argmax())
+    panel.matrix.picked.emit(row, column)
+    finish(d, panel)
+    listed = panel.shown[1].meta["cell_pictures"]
+    assert sum(count for _, count in listed) == counts[row, column] > 0
+    assert (
+        panel.tabs.currentWidget() is panel.behind
+        and f"{counts[row, column]:,} detections" in panel.behind.about.text()
+    )
+    assert panel.behind.list.count() == len(listed)
+    panel.behind.list.itemClicked.emit(panel.behind.list.item(panel.behind.list.count() - 1))
+    d.until(lambda: d.document.file is not None and d.document.file.path == listed[-1][0])
+
+
 def test_they_stay_when_another_picture_is_shown(desk: Make, truth: Path) -> None:
     d, panel = opened(desk, truth)
     evaluate(d, panel)

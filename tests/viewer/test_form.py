@@ -333,3 +333,10 @@ def test_rows_align_and_every_control_has_a_name(qtbot: QtBot, form: Form) -> No
     assert len({row.entry.x() for row in rows}) == 1
     assert all(control.accessibleName() for row in form.rows.values() for control in row._controls)
     assert form.minimumSizeHint().width() <= 288
+
+
+def test_a_form_without_parameters_is_empty(qtbot: QtBot) -> None:
+    form = Form([])
+    qtbot.addWidget(form)
+    form.set_values({"nothing": 1})
+    assert not form.values and not form.reset.isEnabled()

@@ -204,7 +204,7 @@ def test_what_the_model_finds_is_painted_and_can_be_switched_off(made: Any, kind
     assert d_layer(made, layer) is not None
     other = "keypoints" if kind == "masks" else "masks"
     assert not made.window.panels[other].isEnabled()
-    assert "makes no masks" in made.window.panels[other].text.text() or kind == "masks"
+    assert "makes no masks" in made.window.panels[other].summary.text() or kind == "masks"
 
 
 def d_layer(d: Any, name: str) -> Any:
@@ -223,7 +223,8 @@ def test_the_selected_ones_numbers_are_told(made: Any, kind: str) -> None:
     row = 1
     made.store.update(made.document.with_selected(int(made.result.arrays["ids"][row])))
     made.settle()
-    text = made.window.panels[kind].text.text()
+    panel = made.window.panels[kind]
+    text = (panel.summary if kind == "masks" else panel.text).text()
     result = made.session.results[kind][1]
     if kind == "masks":
         flip(made, "masks", "mask_values")

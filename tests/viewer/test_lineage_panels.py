@@ -194,7 +194,7 @@ def test_a_button_brings_the_object_back(desk: Make, model: str) -> None:
     d.set("max_detections", 2)
     panel = d.panel(MissedPanel)
     assert panel.verdict.text().endswith("is number 4; Maximum detections is 2.")
-    assert {r["id"]: r["state"] for r in panel.ladder.rungs}["max_detections"] == "stopped"
+    assert {r["id"]: r["state"] for r in panel.ladder.rows}["max_detections"] == "stopped"
     button = next(b for b in panel.buttons if b.text() == "Set Maximum detections to 4 (+1 other box)")
     assert chosen not in d.result.arrays["ids"]
     d.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)

@@ -308,7 +308,7 @@ def test_the_panel_tells_rate_drops_and_stages(playing: Any) -> None:
     d.play_until(lambda: "backbone" in live.stages.text() and "frames/s" in live.rate.text())
     assert "0 dropped" in live.rate.text() and live.state.text() == "clip.mp4 plays"
     d.play_until(lambda: d.session.live.facts.state == "ended")
-    assert live.state.text() == "clip.mp4 is at its end" and shown(d) == FRAMES - 1
+    assert live.state.text() == "clip.mp4 has ended" and shown(d) == FRAMES - 1
     d.settle()
     assert d.document.frame == FRAMES - 1 and d.shows(d.direct())
     d.run("play")
@@ -329,7 +329,7 @@ def test_a_lost_stream_is_told_and_taken_up_again(desk: Make, stream: Stream) ->
     d.play_until(lambda: d.session.live.facts.lost)
     last = shown(d)
     assert any("Lost http://127.0.0.1" in text for text in d.messages)
-    assert "Looking for" in panel(d).state.text() or "trying again" in panel(d).state.text()
+    assert "Connecting to" in panel(d).state.text() or "trying again" in panel(d).state.text()
     d.run("labels")
     assert d.canvas.pixels is not None and d.window.has_picture, "the window goes on"
     stream.size = (480, 352)

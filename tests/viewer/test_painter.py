@@ -13,7 +13,7 @@ from PySide6.QtSvg import QSvgRenderer
 
 from viewer.canvas import label
 from viewer.canvas.frame import Frame
-from viewer.canvas.layers import Boxes, Heat, Layer, Links, Points, hits
+from viewer.canvas.layers import Boxes, Heat, Layer, Links, Overlay, Points, hits
 from viewer.canvas.painter import paint, render, svg
 from viewer.theme import class_colour
 
@@ -160,7 +160,7 @@ def test_what_cannot_be_seen_or_is_no_number_is_left_out() -> None:
     painter = QPainter(image)
     paint(painter, [Boxes("b", odd.astype(np.float32), np.zeros(4, np.int64))], scale=1.0)
     frame = Frame.of(painter, scale=1.0, visible=QRectF(0, 0, 100, 100), bounds=None)
-    assert frame.seen(frame.place(odd)).tolist() == [2]
+    assert frame.rows_in_view(frame.place(odd)).tolist() == [2]
     painter.end()
     assert (array(image)[19] == rgb(class_colour(0))).all()
 
@@ -178,6 +178,21 @@ def test_a_heat_map_is_stretched_over_its_extent() -> None:
     assert (seen[:99, :99] == 255).all()
     assert seen[101, 198].tolist()[2] < 80  # the map's yellow end
     assert (seen[198, 101] == 255).all()
+
+
+@pytest.mark.parametrize(("figure", "greys"), [(False, 2), (True, 3)], ids=["on screen", "figure"])
+def test_single_pixels_of_a_picture_over_the_picture_are_seen_as_those_beneath(figure: bool, greys: int) -> None:
+    image = QImage(80, 40, QImage.Format.Format_RGB888)
+    painter = QPainter(image)
+    painter.scale(20, 20)
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, figure)
+    pixels = np.zeros((2, 4, 3), np.uint8)
+    pixels[:, 2:] = 255
+    whole = QRectF(0, 0, 4, 2)
+    paint(painter, [Overlay("made", pixels, (0, 0, 4, 2))], scale=20, visible=whole, bounds=whole)
+    painter.end()
+    assert len({image.pixelColor(x, 20).red() for x in range(80)}) >= greys
+    assert figure or {image.pixelColor(x, 20).red() for x in (39, 40)} == {0, 255}
 
 
 def test_links_end_in_a_dot_at_the_remover() -> None:

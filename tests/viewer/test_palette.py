@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QLabel, QLineEdit, QMainWindow, QWidget
 from pytestqt.qtbot import QtBot
 
 from viewer.commands.command import Command, Commands
-from viewer.commands.palette import NOT_NOW, CommandPalette, match
+from viewer.commands.palette import NOT_NOW, CommandPalette
+from viewer.commands.search import match
 from viewer.commands.shortcut_sheet import GESTURES_TITLE, ShortcutSheet
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform has none

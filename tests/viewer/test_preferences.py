@@ -67,6 +67,8 @@ def test_a_broken_file_is_put_aside(tmp_path: Path, content: str) -> None:
         ("layouts", {"find": {"state": ""}}),
         ("last_folder", 3),
         ("recent_pictures", "a.png"),
+        ("percent", 110),
+        ("percent", "200"),
         ("recent_models", ["a", 3]),
     ],
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -55,19 +58,51 @@ def test_what_is_read_there_is_what_is_read_here(processes: ReadingProcesses, tm
     (tmp_path / "a.txt").write_text("0 0.1 0.5 0.4 0.5\n1 0.5 0.5 0.1 0.1 x\n")
     (tmp_path / "classes.txt").write_text("cat\ndog\n")
     heard: list[Any] = []
-    found = processes.read(reading.TRUTH, Source.file(tmp_path), progress=lambda *told: heard.append(told))
+    found = processes.read(reading.TRUTH, Source.file(tmp_path), progress=lambda *notes: heard.append(notes))
     wanted = reading.read(reading.TRUTH, Source.file(tmp_path))
-    assert (found.name, found.kind, found.classes, found.told) == (
+    assert (found.name, found.kind, found.classes, found.notes) == (
         wanted.name,
         wanted.kind,
         wanted.classes,
-        wanted.told,
+        wanted.notes,
     )
     assert [p.path for p in found.pictures] == [p.path for p in wanted.pictures] and found.pictures[0].size == (100, 80)
     assert np.array_equal(found.pictures[0].boxes, wanted.pictures[0].boxes) and found.cut and heard
-    with pytest.raises(Refusal, match=r"gone\.png is not there") as told:
+    with pytest.raises(Refusal, match=r"gone\.png is not there") as notes:
         processes.read(reading.PICTURE, Source.file(tmp_path / "gone.png"))
-    assert told.value.advice
+    assert notes.value.advice
+
+
+FORKED = """
+import json, multiprocessing, sys
+from viewer.session import engine_start
+early = sorted({"numpy", "PySide6", "torch"} & set(sys.modules))
+from models.pictures import images
+from models.types import Source
+from viewer.session.reading_process import ReadingProcesses
+
+images.prepare()
+pipe, other = multiprocessing.Pipe()
+printed, out = multiprocessing.Pipe(duplex=False)
+reading = ReadingProcesses()
+reading.warm(engine_start.EngineStart(None, pipe, printed, None))
+kind = type(reading._idle[0]._process).__name__
+shape = reading.read("picture", Source.file(sys.argv[1])).pixels.shape
+pipe.close()
+print(json.dumps([early, kind, shape, other.poll(10)]))  # the end of the file: nobody else holds it
+reading.stop()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no process is forked")
+def test_before_anything_has_threads_the_engine_starts_and_the_first_reader_is_forked() -> None:
+    """The engine's pipe must not stay open in the fork, or neither side would learn that the other has gone."""
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", FORKED, str(SAMPLE)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert not done.returncode, done.stderr
+    with Image.open(SAMPLE) as picture:
+        assert json.loads(done.stdout) == [[], "ForkProcess", [picture.height, picture.width, 3], True]
 
 
 def test_one_process_is_used_again(processes: ReadingProcesses) -> None:

@@ -203,7 +203,7 @@ def test_a_card_that_is_gone_is_offered_back(desk: Make, pictures: list[Path], t
     card.unlink()
     opened(d, path)
     toast = next(t for t in d.window.toasts.shown if t.message.action and t.message.action[0] == "Put it back")
-    toast._act()
+    toast._run_action()
     assert json.loads(card.read_text()) == json.loads(body) and d.document.model == str(weights)
     assert d.session.description.classes == names
 

@@ -152,7 +152,7 @@ def test_the_second_model_is_chosen_in_the_panel_in_its_head_or_by_a_drop_with_s
     d.settle()
     assert d.document.beside == "photos-vit"
     d.window.panes.choose(SSD)
-    assert "shown already" in d.messages[-1] and d.document.beside == "photos-vit"
+    assert "already shown" in d.messages[-1] and d.document.beside == "photos-vit"
     weights = Path(classifier(tmp_path))
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(weights))])

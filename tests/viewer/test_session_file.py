@@ -51,9 +51,9 @@ def every(hint: Any) -> st.SearchStrategy[Any]:
 @hypothesis_settings(max_examples=150)
 @given(every(Document))
 def test_every_field_of_every_document_comes_back(document: Document) -> None:
-    told: list[str] = []
-    assert taken(Document, json.loads(json.dumps(plain(document))), told.append) == document
-    assert told == []
+    differences: list[str] = []
+    assert taken(Document, json.loads(json.dumps(plain(document))), differences.append) == document
+    assert differences == []
 
 
 @hypothesis_settings(max_examples=40)
@@ -64,7 +64,7 @@ def test_a_document_comes_back_from_a_file(document: Document, tmp_path_factory:
     assert write(path, document) == []
     back = read(path)
     assert back.document == stamped(document)
-    assert back.told == ""
+    assert back.differences == ""
 
 
 def stamped(document: Document) -> Document:
@@ -106,10 +106,10 @@ def test_a_folder_with_its_session_may_move(folder: Path, tmp_path: Path) -> Non
     path = folder / ("a" + SUFFIX)
     write(path, whole(folder))
     assert str(folder) not in path.read_text(), "nothing of where it lay is in it"
-    assert read(path).document == whole(folder) and not read(path).told
+    assert read(path).document == whole(folder) and not read(path).differences
     folder.rename(tmp_path / "two")
     back = read(tmp_path / "two" / path.name)
-    assert back.document == whole(tmp_path / "two") and not back.told
+    assert back.document == whole(tmp_path / "two") and not back.differences
 
 
 def test_a_session_alone_may_move(folder: Path, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_session_alone_may_move(folder: Path, tmp_path: Path) -> None:
     elsewhere.parent.mkdir(parents=True)
     write(elsewhere, whole(folder))
     moved = elsewhere.rename(tmp_path / elsewhere.name)
-    assert read(moved).document == whole(folder) and not read(moved).told
+    assert read(moved).document == whole(folder) and not read(moved).differences
 
 
 def test_what_lies_beside_the_session_is_found_by_its_name(folder: Path, tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_what_is_missing_is_named_and_the_rest_opens(folder: Path) -> None:
     (folder / "truth.json").unlink()
     back = read(path)
     assert set(back.missing) == {"a.png", "w.safetensors", "truth.json"} and back.changed == ()
-    assert all(name in back.told and f"missing: {name}" in back.details for name in back.missing)
+    assert all(name in back.differences and f"missing: {name}" in back.details for name in back.missing)
     assert [source.name for source in back.document.sources] == ["b.png"] and back.document.current == 0
     assert back.document.model == Document().model and back.document.truth is None
     assert back.document.region == document.region and back.document.latent.sought is None
@@ -201,22 +201,22 @@ def test_a_password_is_never_written(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "differences"),
     [
         (b"", "empty"),
         (b"[" * 200_000, "nested too deeply"),
         (b'{"vitrine_session": 1, "document": ' + b'{"a":' * 90_000 + b"1" + b"}" * 90_000 + b"}", "nested too deeply"),
         (b"\x89PNG", "cannot be read as JSON"),
-        (b"[1]", "is no session"),
-        (b'{"vitrine_recipe": 1}', "is no session"),
+        (b"[1]", "is not a session"),
+        (b'{"vitrine_recipe": 1}', "is not a session"),
         (b'{"vitrine_session": 99}', "format 99"),
         (b'{"vitrine_session": 1, "n": ' + b"9" * 10_000 + b"}", "cannot be read as JSON"),
     ],
 )
-def test_what_is_no_session_is_refused(content: bytes, told: str, tmp_path: Path) -> None:
+def test_what_is_no_session_is_refused(content: bytes, differences: str, tmp_path: Path) -> None:
     path = tmp_path / ("a" + SUFFIX)
     path.write_bytes(content)
-    with pytest.raises(Refusal, match=told) as refused:
+    with pytest.raises(Refusal, match=differences) as refused:
         read(path)
     assert refused.value.advice
 
@@ -239,12 +239,12 @@ PARTS: dict[str, Any] = plain(Document(sources=(Source("/a/b.png"),)))
 
 @given(st.dictionaries(st.sampled_from([*PARTS, "sources", "view", "latent", "maps", "new"]), JSON, max_size=4))
 def test_wrong_values_are_told_and_replaced(given: dict[str, Any]) -> None:
-    told: list[str] = []
-    document = checked(taken(Document, {**PARTS, **given}, told.append), told.append)
+    differences: list[str] = []
+    document = checked(taken(Document, {**PARTS, **given}, differences.append), differences.append)
     assert taken(Document, plain(document), pytest.fail) == document
     for name in set(given) - {"new"}:
         kept = json.dumps(plain(getattr(document, name))) == json.dumps(given[name])
-        assert kept or told or isinstance(given[name], dict) or name in ("current", "look"), (name, given[name])
+        assert kept or differences or isinstance(given[name], dict) or name in ("current", "look"), (name, given[name])
 
 
 def test_unknown_keys_and_wrong_values_are_named(tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_swap_drop_and_undo(desk: Make) -> None:
     assert len(d.layer("compare only b")) > 0 and len(d.layer("compare only a")) == 0
     press(d, "drop")
     assert d.document.pinned is None and d.layer("compare same") is None and "compare" not in d.session.results
-    assert d.shows(d.direct(score=0.8, iou=0.2)) and d.store.undo_title == "Drop B"
+    assert d.shows(d.direct(score=0.8, iou=0.2)) and d.store.undo_title == "Remove B"
     d.run("undo")
     d.settle()
     assert d.layer("detections") is None and len(d.layer("compare only b")) > 0

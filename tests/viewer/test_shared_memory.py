@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from models.cards.card import BUNDLED
-from viewer.session import engine_process
-from viewer.session.engine_process import FLAGS, FileFlags
+from viewer.session import engine_start
+from viewer.session.engine_start import FLAGS, FileFlags
 
 MAIN = BUNDLED.parents[1] / "main.py"
 SAMPLE = next((BUNDLED.parent / "samples").glob("*.png"))
@@ -35,7 +35,7 @@ def test_flags_in_a_file_are_seen_by_both_processes(monkeypatch: pytest.MonkeyPa
         raise PermissionError(13, "Permission denied", "/dev/shm")
 
     monkeypatch.setattr(context, "Array", denied)
-    flags = engine_process._flags(context)
+    flags = engine_start.flags(context)
     assert isinstance(flags, FileFlags)
     flags[5] = 1 << 40
     heard, said = context.Pipe(duplex=False)

@@ -97,7 +97,7 @@ def test_a_gan_has_a_plot_of_its_score(desk: Make, tmp_path: Path) -> None:
     d = desk(model=gan(tmp_path))
     shown = keep(d, 1, 2)
     assert [lane.name for lane in shown.plots._lanes] == ["Length", "Step", "Score %"]
-    assert "score" in shown.told.text()
+    assert "score" in shown.numbers.text()
     speeds = [shown.form.speed.itemData(row) for row in range(shown.form.speed.count())]
     assert speeds == ["timed", "pixels", "discriminator"]
 
@@ -172,7 +172,7 @@ def test_a_truncated_seed_is_kept_as_numbers(opened: Any) -> None:
 def test_each_segment_has_its_own_path_and_easing(opened: Any) -> None:
     shown = keep(opened, 1, 2, 3)
     shown.form.speed.activated.emit(shown.form.speed.findData("timed"))
-    shown._go(0)
+    shown._go_to_key(0)
     opened.settle()
     for box, value in ((shown.form.path, "lerp"), (shown.form.easing, "easeInQuad")):
         assert box.isEnabled()
@@ -200,7 +200,7 @@ def test_frames_rate_and_loop_are_settings(opened: Any) -> None:
     expected = direct(opened, keys="seed:1 | seed:2", frames=20, loop=True, retime=True)
     assert np.array_equal(shown.frames.codes, expected["codes"])
     assert shown.line._loop and shown.scrubber.maximum() == 20
-    shown._go(1)
+    shown._go_to_key(1)
     opened.settle()
     assert shown.form.segment.text() == "From key 2 to key 1"
     for _ in range(3):
@@ -213,7 +213,7 @@ def test_playing_shows_frames_of_memory_and_stopping_stays_there(opened: Any) ->
     shown = keep(opened, 1, 2)
     asked = len(opened.session.results)
     opened.canvas.setFocus()
-    shown._go(0)
+    shown._go_to_key(0)
     opened.settle()
     seen: list[int] = []
     shown.player.frame.connect(seen.append)
@@ -234,7 +234,7 @@ def test_playing_ends_at_the_end_and_begins_again(opened: Any) -> None:
     shown = keep(opened, 1, 2)
     opened.store.update(opened.document.with_value("interpolate", frames=5, fps=120))
     opened.settle()
-    shown._go(0)
+    shown._go_to_key(0)
     shown.toggle()
     opened.until(lambda: not shown.player.playing)
     assert shown.frame == 4 and opened.document.latent.code == write(shown.frames.codes[4])
@@ -269,7 +269,7 @@ def test_the_scrubber_shows_frames_and_goes_there_when_let_go(opened: Any) -> No
     opened.key(Qt.Key.Key_Comma)
     opened.key(Qt.Key.Key_Comma)
     opened.key(Qt.Key.Key_Comma)
-    assert shown.frame == 0 and f"frame 0 of {len(shown.frames) - 1}" in shown.told.text()
+    assert shown.frame == 0 and f"frame 0 of {len(shown.frames) - 1}" in shown.numbers.text()
 
 
 def test_a_drag_over_the_plots_seeks(opened: Any) -> None:

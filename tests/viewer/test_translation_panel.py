@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from PySide6.QtCore import QCoreApplication, QEvent, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtTest import QTest
 
+from models.types import Result
 from models.user_code import helpers
 from viewer.canvas.layers import Heat, Overlay, Skeletons
 from viewer.canvas.painter import render
@@ -58,6 +62,22 @@ def opened(desk: Make, picture: Path) -> tuple[Any, Any]:
     return d, d.window.panels["translate"]
 
 
+def drag(d: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag with the left button from one place of the picture to another, by way of one between them."""
+    button, canvas = Qt.MouseButton.LeftButton, d.canvas
+    between = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+    places = [canvas.to_screen(QPointF(*place)).toPoint() for place in (start, between, end)]
+    QTest.mouseMove(canvas, places[0])
+    QTest.mousePress(canvas, button, Qt.KeyboardModifier.NoModifier, places[0])
+    for place in places[1:]:
+        moved = QMouseEvent(
+            QEvent.Type.MouseMove, QPointF(place), QPointF(canvas.mapToGlobal(place)), button, button,
+            Qt.KeyboardModifier.NoModifier,
+        )  # fmt: skip
+        QCoreApplication.sendEvent(canvas, moved)
+    QTest.mouseRelease(canvas, button, Qt.KeyboardModifier.NoModifier, places[-1])
+
+
 def test_before_and_after_are_divided_where_the_user_says(desk: Make, picture: Path) -> None:
     d, panel = opened(desk, picture)
     result = panel.result
@@ -79,6 +99,20 @@ def test_before_and_after_are_divided_where_the_user_says(desk: Make, picture: P
     assert panel.layers(d.document)[0].begin == pytest.approx(32, abs=2)
     d.run("undo")
     assert d.document.view.split == 0.5
+
+    # The line can be dragged, in one step to undo; beside it the picture moves as ever.
+    drag(d, (64, 40), (96, 50))
+    assert d.document.view.split == pytest.approx(0.75, abs=0.02)
+    look = d.canvas.look
+    drag(d, (96, 20), (500, 20))
+    assert d.document.view.split == 1.0 and d.canvas.look == look
+    drag(d, (128, 20), (64, 20))
+    assert d.document.view.split == pytest.approx(0.5, abs=0.02)
+    for _ in range(3):
+        d.run("undo")
+    assert d.document.view.split == 0.5 and d.canvas.look == look
+    drag(d, (20, 40), (60, 40))
+    assert d.document.view.split == 0.5 and d.canvas.look != look
 
     panel.shown.setCurrentIndex(panel.shown.findData(translation.DIFFERENCE))
     panel.shown.activated.emit(panel.shown.currentIndex())
@@ -143,3 +177,47 @@ def array(image: Any) -> np.ndarray:
     image = image.convertToFormat(QImage.Format.Format_RGB888)
     rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
     return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
+
+
+def test_a_network_with_directions_is_turned_and_told_labels(desk: Make, picture: Path) -> None:
+    d = desk(picture, model="digits-cyclegan")
+    d.window.docks.show("translate")
+    d.settle()
+    panel = d.window.panels["translate"]
+    assert panel.direction.isVisibleTo(panel) and panel.direction.currentIndex() == 0
+    assert "fitted to 32 x 32 px" in panel.notes.text() and "Colourfulness" in panel.facts.text
+    assert panel.labels is None and "no batch normalisation" in panel.form._reasons["training"]
+    panel.direction.setCurrentIndex(1)
+    panel.direction.activated.emit(1)
+    d.settle()
+    assert d.document.model == "digits-cyclegan?direction=paper to white on black"
+    assert panel.result is not None and panel.result.meta["direction"] == 1 and panel.direction.currentIndex() == 1
+    # Both directions side by side; a press on the other one turns it.
+    assert [button.isChecked() for button in panel.others.buttons] == [False, True]
+    assert "colourfulness" in panel.others.buttons[0].text() and panel.others.isVisibleTo(panel)
+    panel.others.buttons[0].click()
+    d.settle()
+    assert d.document.model == "digits-cyclegan?direction=white on black to paper"
+    assert [button.isChecked() for button in panel.others.buttons] == [True, False]
+    # Labels in groups: one of several, and one that is on or off.
+    meta = {**panel.result.meta, "groups": (("red", "green"), ("thick",)), "condition": ("green",)}
+    panel._offer_labels(Result(panel.result.arrays, meta))
+    assert panel.labels is not None and panel.labels.values == {"g0": "green", "g1": False}
+    panel.labels.set_values({"g0": "red", "g1": True})
+    panel._tell_labels()
+    assert d.document.values("translate")["condition"] == "red, thick"
+    # The single changes of labels: one that is on or off is taken away by its picture.
+    made = np.zeros((3, 8, 8, 3), np.uint8)
+    more = {
+        "alternatives": ("red", "green", "thick"),
+        "alternative_kinds": ("condition",) * 3,
+        "own": [True, False, False],
+    }
+    more |= {"alternative_values": ("red, thick", "green, thick", "red"), "alternative_colours": [1.0, 2.0, 3.0]}
+    more |= {"alternative_changes": [0.0, 0.1, 0.2], "seen": ("red",)}
+    panel._result = Result({**panel.result.arrays, "alternatives": made}, {**meta, **more})
+    panel.take()
+    assert [button.text() for button in panel.others.buttons] == ["red", "green", "Without thick"]
+    assert "Its critic sees" in panel.facts.text
+    panel.others.buttons[2].click()
+    assert d.document.values("translate")["condition"] == "red"

@@ -1,4 +1,4 @@
 """The picture and the layers painted over it: layer values, painting, labels, the pane, the readout.
 
-May import viewer.theme and the vocabulary.
+May import viewer.engine_texts, viewer.theme, viewer.translation and the vocabulary.
 """

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QToolButton, QWidget
 from viewer import theme
 from viewer.canvas.layers import Note
 from viewer.theme import GRID_PX, colours
+from viewer.translation import tr
 
 ICON_PX = 16
 TITLE_MOST_PX = 200
@@ -21,16 +22,16 @@ class Card(QFrame):
         super().__init__(parent)
         self._host = parent
         self._note: Note | None = None
-        self.setAccessibleName("Numbers of the picked boxes")
+        self.setAccessibleName(tr("Numbers of the picked boxes"))
         self.setCursor(Qt.CursorShape.ArrowCursor)
         self.title, self.names, self.values = QLabel(), QLabel(), QLabel()
         self.copy = QToolButton()
-        self.copy.setAccessibleName("Copy the numbers of the picked boxes")
-        self.copy.setToolTip("Copy the numbers")
+        self.copy.setAccessibleName(tr("Copy the numbers of the picked boxes"))
+        self.copy.setToolTip(tr("Copy the numbers"))
         self.copy.setAutoRaise(True)
         self.copy.setIconSize(QSize(ICON_PX, ICON_PX))
         self.copy.clicked.connect(self._copy)
-        for label, name in ((self.title, "Picked boxes"), (self.names, "Names"), (self.values, "Values")):
+        for label, name in ((self.title, tr("Picked boxes")), (self.names, tr("Names")), (self.values, tr("Values"))):
             label.setAccessibleName(name)
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

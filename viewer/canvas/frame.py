@@ -31,6 +31,8 @@ REACH_PX = 20_000.0
 MARGIN_PX = 8.0
 # Opaque, because Qt's rasteriser blends thin translucent lines ten times slower than it draws opaque ones.
 DARK = QColor("#16161a")
+# Physical pixels per pixel of a picture from which single pixels are shown without smoothing.
+NEAREST_FROM_SCALE = 2.0
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class Frame:
             return values
         return np.rint(values) if self.grid == 1 else np.round(values / self.grid) * self.grid
 
-    def snap_one(self, value: float) -> float:
+    def snap_value(self, value: float) -> float:
         """Round one coordinate to a physical pixel, if there are any."""
         return round(value / self.grid) * self.grid if self.raster else value
 
@@ -120,7 +122,7 @@ class Frame:
         left, top, right, bottom = ((self.area + margin - self.shift) / self.scale).astype(np.float32)
         return index.near_in(layer, (left, top, right, bottom), hollow=hollow)
 
-    def seen(self, placed: Table, *, margin_px: float = MARGIN_PX) -> NDArray[np.int64]:
+    def rows_in_view(self, placed: Table, *, margin_px: float = MARGIN_PX) -> NDArray[np.int64]:
         """Return the rows of placed boxes or segments (N, 4) that touch the area to draw."""
         margin = margin_px * self.unit
         x0, y0, x1, y1 = placed.T

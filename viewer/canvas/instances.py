@@ -10,7 +10,7 @@ from PySide6.QtCore import QByteArray, QDataStream, QRectF, Qt
 from PySide6.QtGui import QColor, QPainterPath, QTransform
 
 from viewer.canvas.frame import DARK, Frame, Table, draw_lines, smooth
-from viewer.canvas.layers import Masks, Rings, Skeletons
+from viewer.canvas.layers import Masks, Rings, Skeletons, distinct
 from viewer.theme import class_colour
 
 # One pixel on screen: Qt strokes wider curves five times slower.
@@ -33,7 +33,7 @@ def paint_masks(frame: Frame, layer: Masks) -> None:
     frame.painter.setClipRect(QRectF(x0, y0, x1 - x0, y1 - y0), Qt.ClipOperation.IntersectClip)
     with smooth(frame.painter):
         # The first rows have the highest scores and are painted last, on top.
-        for row in frame.seen(frame.place(layer.boxes))[::-1].tolist():
+        for row in frame.rows_in_view(frame.place(layer.boxes))[::-1].tolist():
             path = paths.get(int(layer.rows[row]))
             if path is None:
                 continue
@@ -56,13 +56,13 @@ def paint_skeletons(frame: Frame, layer: Skeletons) -> None:
                 _limb(frame, np.concatenate([placed[wanted, begin], placed[wanted, end]], 1), layer.width, number)
             for number in range(points):
                 chosen = placed[layer.faint[:, number] == faint, number]
-                chosen = chosen[frame.seen(np.concatenate([chosen, chosen], 1))]
+                chosen = chosen[frame.rows_in_view(np.concatenate([chosen, chosen], 1))]
                 frame.dots(chosen, width=2 * layer.radius * frame.unit, colour=class_colour(number))
         frame.painter.setOpacity(1.0)
 
 
 def _limb(frame: Frame, segments: Table, width: float, number: int) -> None:
-    segments = segments[frame.seen(segments)]
+    segments = segments[frame.rows_in_view(segments)]
     for size, ink in ((width + 2, DARK), (width, class_colour(number))):
         frame.painter.setPen(frame.pen(ink, width=size * frame.unit, round_ends=True))
         draw_lines(frame.painter, segments)
@@ -88,7 +88,7 @@ def _paths(rings: Rings, *, stride: int) -> dict[int, QPainterPath]:
     elements["x"], elements["y"] = rings.points[kept].T
     start = np.concatenate([[0], np.cumsum(kept)])[rings.start]
     paths = {}
-    for row in np.unique(rings.of).tolist():
+    for row in distinct(rings.of):
         own = np.flatnonzero(rings.of == row)
         part = elements[start[own[0]] : start[own[-1] + 1]]
         written = struct.pack(">i", len(part)) + part.tobytes() + struct.pack(">ii", 0, _ODD_EVEN)

@@ -75,8 +75,8 @@ def _draw(frame: Frame, text: str, colour: QColor, rect: Rect) -> None:
     painter.drawRoundedRect(pill, radius - edge / 2, radius - edge / 2)
 
     painter.setPen(_ink(colour.rgba()))
-    start = frame.snap_one(left + margin)
-    baseline = frame.snap_one(top + (height + metrics.capHeight()) / 2)
+    start = frame.snap_value(left + margin)
+    baseline = frame.snap_value(top + (height + metrics.capHeight()) / 2)
     if frame.raster:
         painter.drawStaticText(QPointF(start, baseline - metrics.ascent()), _static(text, size))
     else:
@@ -130,7 +130,7 @@ def place(frame: Frame, tags: Sequence[Tag]) -> list[Placed]:
         if spot is None:
             spot = max(min(float(tag.box[0]), right), x0), max(min(float(tag.box[1]), bottom), y0)
 
-        left, top = (frame.snap_one(value) for value in spot)
+        left, top = (frame.snap_value(value) for value in spot)
         taken.add(left, top, width)
         found.append((tag, (left, top, width, height)))
 

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from viewer import theme
 from viewer.theme import GRID_PX, SMALL_PX, Colours
+from viewer.translation import tr
 
 SAMPLE_PX, BAR_PX, BAR_WIDE_PX = 22.0, 10.0, 150.0
 TEXT_MOST_PX = 190.0
@@ -53,8 +54,16 @@ class Legend:
     @property
     def text(self) -> str:
         """The legend as lines of text."""
-        lines = [entry.text for entry in self.entries] + ([f"and {self.more} more"] if self.more else [])
-        return "\n".join([*lines, *(f"{scale.title}: {scale.low} to {scale.high}" for scale in self.scales)])
+        lines = [entry.text for entry in self.entries] + ([tr("and {more} more", more=self.more)] if self.more else [])
+        return "\n".join(
+            [
+                *lines,
+                *(
+                    tr("{scale}: {low} to {high}", scale=scale.title, low=scale.low, high=scale.high)
+                    for scale in self.scales
+                ),
+            ]
+        )
 
     def __bool__(self) -> bool:
         return bool(self.entries or self.scales)
@@ -63,7 +72,9 @@ class Legend:
 def size_of(legend: Legend, font: QFont) -> QSizeF:
     """Return the size of a legend in design pixels."""
     metrics, line = QFontMetricsF(font), _line(font)
-    texts = [entry.text for entry in legend.entries] + ([f"and {legend.more} more"] if legend.more else [])
+    texts = [entry.text for entry in legend.entries] + (
+        [tr("and {more} more", more=legend.more)] if legend.more else []
+    )
     wide = max((min(metrics.horizontalAdvance(text), TEXT_MOST_PX) for text in texts), default=0.0)
     width = SAMPLE_PX + GRID_PX + wide if texts else 0.0
     width = max(width, BAR_WIDE_PX) if legend.scales else width
@@ -89,7 +100,7 @@ def draw(painter: QPainter, legend: Legend, font: QFont, now: Colours) -> None:
         top += line
     if legend.more:
         place = QRectF(left + SAMPLE_PX + GRID_PX, top, wide, line)
-        _write(painter, place, metrics, f"and {legend.more} more", now.muted)
+        _write(painter, place, metrics, tr("and {more} more", more=legend.more), now.muted)
         top += line
     for scale in legend.scales:
         _write(painter, QRectF(left, top, wide, line), metrics, scale.title, now.text)
@@ -134,8 +145,8 @@ class LegendCard(QWidget):
         self.legend = Legend()
         self.at: tuple[float, float] = (1.0, 1.0)
         self._pressed: QPoint | None = None
-        self.setAccessibleName(self.tr("Legend"))
-        self.setToolTip(self.tr("Drag the legend to where it hides nothing"))
+        self.setAccessibleName(tr("Legend"))
+        self.setToolTip(tr("Drag the legend to where it hides nothing"))
         self.setCursor(Qt.CursorShape.SizeAllCursor)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         theme.changes().connect(self.update)

@@ -16,7 +16,7 @@ from PySide6.QtSvg import QSvgGenerator
 
 from models.types import Float, Pixels
 from viewer.canvas import instances, label
-from viewer.canvas.frame import DARK, Frame, draw_lines, smooth
+from viewer.canvas.frame import DARK, NEAREST_FROM_SCALE, Frame, draw_lines, smooth
 from viewer.canvas.layers import (
     MISSED,
     WRONG,
@@ -30,9 +30,11 @@ from viewer.canvas.layers import (
     Overlay,
     Points,
     Skeletons,
+    distinct,
 )
 from viewer.canvas.mosaic import ZERO
 from viewer.theme import class_colour, heat_lut
+from viewer.translation import tr
 
 Order = tuple[bool, tuple[int, ...]]  # with dark edges or not; class ids, lowest first
 Orders = tuple[Order, ...]
@@ -206,7 +208,7 @@ def png(image: QImage) -> bytes:
     content = QBuffer()
     content.open(QBuffer.OpenModeFlag.WriteOnly)
     if image.isNull() or not image.save(content, "PNG"):  # pyright: ignore[reportArgumentType, reportCallIssue]
-        raise OSError("the picture could not be saved")
+        raise OSError(tr("the picture could not be saved"))
     return bytes(content.data().data())
 
 
@@ -307,7 +309,7 @@ def _classes(layer: Boxes) -> tuple[list[int], NDArray[np.integer[Any]]]:
 def _marked(frame: Frame, layer: Boxes, *, row: int) -> list[label.Tag]:
     """Draw the box that is selected or under the pointer with a halo, and return its label."""
     placed = frame.place(layer.boxes[[row]])
-    if not len(frame.seen(placed)):
+    if not len(frame.rows_in_view(placed)):
         return []
 
     selected = row == layer.selected
@@ -331,9 +333,9 @@ def _marked(frame: Frame, layer: Boxes, *, row: int) -> list[label.Tag]:
 
 def _links(frame: Frame, layer: Links) -> None:
     placed = frame.place(layer.segments, snap=False)
-    rows = frame.seen(placed)
+    rows = frame.rows_in_view(placed)
     width, casing = layer.width * frame.unit, frame.unit
-    groups = [(class_colour(int(c)), rows[layer.colours[rows] == c]) for c in np.unique(layer.colours[rows])]
+    groups = [(class_colour(c), rows[layer.colours[rows] == c]) for c in distinct(layer.colours[rows])]
 
     with smooth(frame.painter):
         frame.painter.setPen(frame.pen(DARK, width=width + 2 * casing, dashed=layer.dashed))
@@ -348,12 +350,26 @@ def _links(frame: Frame, layer: Links) -> None:
 
 def _points(frame: Frame, layer: Points) -> None:
     placed = frame.place(layer.xy, snap=False)
-    rows = frame.seen(np.column_stack([placed, placed]))
+    rows = frame.rows_in_view(np.column_stack([placed, placed]))
 
+    frame.painter.save()
+    frame.painter.setOpacity(layer.opacity)
     with smooth(frame.painter):
-        for c in np.unique(layer.colours[rows]):
+        for c in distinct(layer.colours[rows]):
             group = rows[layer.colours[rows] == c]
-            frame.dots(placed[group], width=2 * layer.radius * frame.unit, colour=class_colour(int(c)))
+            if layer.hollow:
+                _rings(frame, placed[group], radius=layer.radius * frame.unit, colour=class_colour(c))
+            else:
+                frame.dots(placed[group], width=2 * layer.radius * frame.unit, colour=class_colour(c))
+    frame.painter.restore()
+
+
+def _rings(frame: Frame, placed: NDArray[np.floating[Any]], *, radius: float, colour: QColor) -> None:
+    frame.painter.setBrush(Qt.BrushStyle.NoBrush)
+    for ink, width in ((DARK, 4 * frame.unit), (colour, 2 * frame.unit)):
+        frame.painter.setPen(frame.pen(ink, width=width))
+        for x, y in placed.tolist():
+            frame.painter.drawEllipse(QRectF(x - radius, y - radius, 2 * radius, 2 * radius))
 
 
 def _image(frame: Frame, layer: Heat | Labels, image: QImage, *, smooth: bool) -> None:
@@ -377,7 +393,10 @@ def _overlay(frame: Frame, layer: Overlay) -> None:
         begin = float(np.clip(frame.place([[layer.begin, 0.0]])[0, 0], left, right))
     frame.painter.save()
     frame.painter.setClipRect(QRectF(begin, top, right - begin, bottom - top), Qt.ClipOperation.IntersectClip)
-    frame.painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+    # As the picture beneath, so that enlarged pixels of both can be compared; a figure smooths all its pictures.
+    smooths, enlarged = QPainter.RenderHint.SmoothPixmapTransform, (x1 - x0) / layer.pixels.shape[1]
+    single = frame.raster and not frame.painter.testRenderHint(smooths) and enlarged >= NEAREST_FROM_SCALE * frame.grid
+    frame.painter.setRenderHint(smooths, not single)
     frame.painter.drawImage(QRectF(x0, y0, x1 - x0, y1 - y0), as_image(layer.pixels))
     frame.painter.restore()
     if layer.begin is not None:
@@ -428,7 +447,7 @@ def _levels(layer: Heat, values: Float) -> tuple[NDArray[np.uint8], NDArray[np.f
 def _label_image(layer: Labels) -> QImage:
     """Return the classes in their colours, at the layer's own resolution."""
     table = np.zeros((int(layer.labels.max(initial=0)) + 1, 4), np.uint8)
-    for number in np.unique(layer.labels).tolist():
+    for number in distinct(layer.labels):
         if number not in layer.clear:
             table[number] = class_colour(number).getRgb()  # pyright: ignore[reportCallIssue, reportArgumentType]
     colours = table[layer.labels]

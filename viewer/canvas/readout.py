@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QP
 from PySide6.QtWidgets import QWidget
 
 from viewer.theme import GRID_PX, SMALL_PX, colours
+from viewer.translation import tr
 
 SWATCH_PX = 10
 DISTANCE_PX = 2 * GRID_PX
@@ -85,7 +86,7 @@ class StaleDot(QWidget):
         super().__init__(parent)
         self._host = parent
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.setAccessibleName(self.tr("Updating"))
+        self.setAccessibleName(tr("Updating"))
         self.setFixedSize(DOT_PX + 2, DOT_PX + 2)
         self.hide()
 

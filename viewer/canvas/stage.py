@@ -14,6 +14,7 @@ from PySide6.QtGui import QImage, QPainter, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGraphicsScene, QGraphicsView, QWidget
 
 from viewer.canvas import painter as paint_code
+from viewer.canvas.frame import NEAREST_FROM_SCALE
 from viewer.canvas.layers import Hit, Layer
 from viewer.canvas.sheet import Sheet, View
 
@@ -22,8 +23,6 @@ FIT_MARGIN_PX = 16
 MARGIN_PX = 128
 MAX_SCALE = 64.0
 BELOW_FIT = 4.0
-# Physical pixels per picture pixel from which single pixels are shown without smoothing.
-NEAREST_FROM_SCALE = 2.0
 
 
 @dataclass(frozen=True)
@@ -127,11 +126,11 @@ class Stage(QGraphicsView):
     def fit(self) -> None:
         """Show the whole picture, also after the widget is resized."""
         centre = self.bounds.center()
-        self._go(Look(centre.x(), centre.y(), self.fit_scale), fitted=True)
+        self._show_look(Look(centre.x(), centre.y(), self.fit_scale), fitted=True)
 
     def go(self, look: Look) -> None:
         """Show the given look, limited so that the centre stays on the picture, which therefore cannot be lost."""
-        self._go(look, fitted=False)
+        self._show_look(look, fitted=False)
 
     def zoom_at(self, position: QPointF, factor: float) -> None:
         """Zoom so that the point of the picture at `position` stays there."""
@@ -222,7 +221,7 @@ class Stage(QGraphicsView):
         fit = self.fit_scale
         return min(max(scale, min(fit, 1.0) / BELOW_FIT), max(MAX_SCALE, fit))
 
-    def _go(self, look: Look, *, fitted: bool) -> None:
+    def _show_look(self, look: Look, *, fitted: bool) -> None:
         bounds = self.bounds
         x, y = min(max(look.x, 0.0), bounds.width()), min(max(look.y, 0.0), bounds.height())
         scale = self._limited(look.scale)

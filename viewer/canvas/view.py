@@ -20,15 +20,18 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QApplication, QRubberBand, QWidget
 
 from viewer.canvas.card import Card
-from viewer.canvas.layers import NO_CLASS, Boxes, Hit, Labels, Layer, Note, hits
+from viewer.canvas.layers import NO_CLASS, Boxes, Hit, Labels, Layer, Note, Overlay, hits
 from viewer.canvas.legend import LegendCard
+from viewer.canvas.object_list import CanvasObject, ObjectList
 from viewer.canvas.readout import Marker, Readout, StaleDot
 from viewer.canvas.stage import Look, Stage
 from viewer.theme import class_colour, colours
+from viewer.translation import tr
 
 NOTCH_FACTOR = 1.2
 KEY_FACTOR = 1.25
 SLACK_PX = 3.0
+GRIP_PX = 6.0  # on either side of a line that can be dragged
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,16 @@ class Canvas(QWidget):
     """A picture with layers over it that can be zoomed and panned.
 
     Dragging with Shift draws a rectangle; `region_drawn` emits it in the picture's pixels, clipped to the picture.
+    Dragging the line of a layer that begins at one moves it: `line_moved` emits its x in the picture's pixels, and
+    `line_let_go` that the button is up.
     """
 
     pointer_moved = Signal(object)
     clicked = Signal(object)
     double_clicked = Signal(object)
     region_drawn = Signal(QRectF)
+    line_moved = Signal(float)
+    line_let_go = Signal()
     zoom_changed = Signal(float)
     menu_wanted = Signal(object, QPoint)
     look_changed = Signal(object)
@@ -76,19 +83,25 @@ class Canvas(QWidget):
         self._position: QPointF | None = None
         self._pressed: QPointF | None = None
         self._dragging = False
+        self._on_line = False
         self._band: QRubberBand | None = None
         self._percent = 100.0
 
         self._stage = Stage(self)
+        self.objects = ObjectList(self._stage, self)
         self._readout = Readout(self)
         self._stale = StaleDot(self)
         self._marker = Marker(self)
         self.card = Card(self)
         self.legend = LegendCard(self)
-        self._stage.look_changed.connect(self._looked)
+        self._stage.look_changed.connect(self._view_changed)
+        self.objects.focused.connect(self._point_at)
+        self.objects.pressed.connect(self._press)
+        self.objects.menu_wanted.connect(self._offer_menu)
+        self.objects.line_moved.connect(self._move_line)
         self._stage.setBackgroundBrush(colours().canvas)
 
-        self.setAccessibleName(self.tr("Picture"))
+        self.setAccessibleName(tr("Picture"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setMinimumSize(QSize(64, 64))
@@ -142,14 +155,15 @@ class Canvas(QWidget):
         self._stage.show_pixels(_checked(pixels))
         if not keep_view or self._stage.bounds != before:
             self._stage.fit()
-        self._feel()
+        self._update_pointer()
         self.picture_changed.emit()
 
     def set_layers(self, layers: Sequence[Layer]) -> None:
         """Replace the layers; their ids must differ."""
         self._layers = tuple(layers)
         self.card.show_note(next((layer for layer in layers if isinstance(layer, Note)), None))
-        self._feel()
+        self.objects.show_layers(self._layers if self.pixels is not None else ())
+        self._update_pointer()
         self._refresh()
         self.layers_changed.emit()
 
@@ -161,9 +175,9 @@ class Canvas(QWidget):
         """Show the readout for a place of the picture where another pane's pointer is; None when it has left."""
         if place is None:
             self._position = None
-            self._tell(None)
+            self._describe_pointer(None)
         else:
-            self._feel(self.to_screen(place))
+            self._update_pointer(self.to_screen(place))
 
     def mark(self, place: QPointF | None) -> None:
         """Show a cross at a place of the picture, or none."""
@@ -208,7 +222,7 @@ class Canvas(QWidget):
         if pointer is None or len(pointer.hits) < 2:
             return False
 
-        self._tell(replace(pointer, active=(pointer.active + step) % len(pointer.hits)))
+        self._describe_pointer(replace(pointer, active=(pointer.active + step) % len(pointer.hits)))
         return True
 
     def sizeHint(self) -> QSize:
@@ -239,10 +253,14 @@ class Canvas(QWidget):
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier and self.pixels is not None:
             self._band = QRubberBand(QRubberBand.Shape.Rectangle, self)
             self.setCursor(Qt.CursorShape.CrossCursor)
+        elif event.button() == Qt.MouseButton.LeftButton and self._at_line(event.position()):
+            self._on_line = True
+            self.setCursor(Qt.CursorShape.SplitHCursor)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self._pressed is None:
-            self._feel(event.position())
+            self._update_pointer(event.position())
+            self._offer_line(event.position())
             return
 
         shift = event.position() - self._pressed
@@ -250,6 +268,9 @@ class Canvas(QWidget):
         if self._band is not None:
             self._band.setGeometry(QRectF(self._pressed, event.position()).normalized().toRect())
             self._band.setVisible(self._dragging)
+        elif self._on_line:
+            if self._dragging:
+                self.line_moved.emit(self.to_picture(event.position()).x())
         elif self._dragging:
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
             self._pressed = self._position = event.position()
@@ -259,32 +280,36 @@ class Canvas(QWidget):
         was_click = self._pressed is not None and not self._dragging and event.button() == Qt.MouseButton.LeftButton
         if self._band is not None and self._pressed is not None:
             self._drawn(QRectF(self.to_picture(self._pressed), self.to_picture(event.position())).normalized())
-        self._pressed, self._dragging = None, False
+        if self._on_line and self._dragging:
+            self.line_let_go.emit()
+        self._pressed, self._dragging, self._on_line = None, False, False
         self.unsetCursor()
-        self._feel(event.position())
+        self._update_pointer(event.position())
+        self._offer_line(event.position())
         if was_click and self._pointer is not None:
             extend = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
             self.clicked.emit(replace(self._pointer, extend=extend))
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        self._feel(event.position())
+        self._update_pointer(event.position())
         if event.button() == Qt.MouseButton.LeftButton and self._pointer is not None:
             self.double_clicked.emit(self._pointer)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Ask for a menu of what is under the pointer, or by the keyboard of what was last under it."""
         if event.reason() == QContextMenuEvent.Reason.Mouse or self._position is None:
-            self._feel(QPointF(event.pos()))
+            self._update_pointer(QPointF(event.pos()))
         if self._pointer is not None:
             self.menu_wanted.emit(self._pointer, event.globalPos())
 
     def leaveEvent(self, event: QEvent) -> None:
         self._position = None
-        self._tell(None)
+        self._describe_pointer(None)
         self.left.emit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._stage.resize(event.size())
+        self.objects.resize(event.size())
         self._stale.settle()
         self.card.settle()
         self.legend.settle()
@@ -302,6 +327,46 @@ class Canvas(QWidget):
             self._stage.settle()
         return super().event(event)
 
+    def _point_at(self, found: CanvasObject) -> None:
+        """Show an object as if the pointer were on it; move the picture if its middle is out of sight."""
+        middle = found.rect.center()
+        if not QRectF(self.rect()).contains(self.to_screen(middle)):
+            self._stage.go(replace(self.look, x=middle.x(), y=middle.y()))
+        self._update_pointer(self.to_screen(middle))
+        pointer = self._pointer
+        if pointer is not None and found.hit in pointer.hits:
+            self._describe_pointer(replace(pointer, active=pointer.hits.index(found.hit)))
+
+    def _press(self, found: CanvasObject) -> None:
+        """Click an object."""
+        self._point_at(found)
+        if self._pointer is not None:
+            self.clicked.emit(self._pointer)
+
+    def _offer_menu(self, found: CanvasObject, position: QPoint) -> None:
+        self._point_at(found)
+        if self._pointer is not None:
+            self.menu_wanted.emit(self._pointer, position)
+
+    def _move_line(self, x: float) -> None:
+        self.line_moved.emit(min(max(x, 0.0), self._stage.bounds.width()))
+        self.line_let_go.emit()
+
+    def _at_line(self, position: QPointF) -> bool:
+        """Return whether a position is on the line at which a layer begins, within the picture."""
+        lines = [layer.begin for layer in self._layers if isinstance(layer, Overlay) and layer.begin is not None]
+        slack = GRIP_PX / self.look.scale
+        if not lines or not self._stage.bounds.adjusted(-slack, 0, slack, 0).contains(self.to_picture(position)):
+            return False
+        return any(abs(self.to_screen(QPointF(x, 0)).x() - position.x()) <= GRIP_PX for x in lines)
+
+    def _offer_line(self, position: QPointF) -> None:
+        """Show by the pointer's form that the line under it can be dragged."""
+        if self._at_line(position):
+            self.setCursor(Qt.CursorShape.SplitHCursor)
+        else:
+            self.unsetCursor()
+
     def _drawn(self, rect: QRectF) -> None:
         """Hide the rubber band and emit the rectangle, unless it is too small."""
         if self._band is not None:
@@ -312,19 +377,19 @@ class Canvas(QWidget):
         if self._dragging and min(rect.width(), rect.height()) >= 1:
             self.region_drawn.emit(rect)
 
-    def _looked(self, look: Look) -> None:
-        self._feel()
+    def _view_changed(self, look: Look) -> None:
+        self._update_pointer()
         self.look_changed.emit(look)
         if self.scale_percent != self._percent:
             self._percent = self.scale_percent
             self.zoom_changed.emit(self._percent)
 
-    def _feel(self, position: QPointF | None = None) -> None:
+    def _update_pointer(self, position: QPointF | None = None) -> None:
         """Update what is under the pointer, which may have changed although the pointer did not move."""
         self._position = self._position if position is None else position
         pixels = self.pixels
         if self._position is None or pixels is None:
-            self._tell(None)
+            self._describe_pointer(None)
             return
 
         point = self.to_picture(self._position)
@@ -336,9 +401,9 @@ class Canvas(QWidget):
         inside = 0 <= row < pixels.shape[0] and 0 <= column < pixels.shape[1]
         red, green, blue = pixels[row, column].tolist() if inside else (0, 0, 0)
         rgb = (red, green, blue) if inside else None
-        self._tell(Pointer(point.x(), point.y(), rgb, found, active))
+        self._describe_pointer(Pointer(point.x(), point.y(), rgb, found, active))
 
-    def _tell(self, pointer: Pointer | None) -> None:
+    def _describe_pointer(self, pointer: Pointer | None) -> None:
         before, self._pointer = self._pointer, pointer
         if (pointer and pointer.hit) != (before and before.hit):
             self._refresh()
@@ -361,10 +426,10 @@ class Canvas(QWidget):
         layer_id, row = pointer.hit
         layer = next(layer for layer in self._layers if isinstance(layer, Boxes) and layer.id == layer_id)
         x0, y0, x1, y1 = layer.boxes[row].tolist()
-        lines = [layer.text(row), self.tr("{} × {} px").format(round(x1 - x0), round(y1 - y0))]
+        lines = [layer.text(row), tr("{} × {} px").format(round(x1 - x0), round(y1 - y0))]
         if len(pointer.hits) > 1:
-            keys = self.tr(", Up/Down") if QApplication.focusWidget() in (None, self) else ""
-            lines.append(self.tr("{} of {}").format(pointer.active + 1, len(pointer.hits)) + keys)
+            keys = tr(", Up/Down") if QApplication.focusWidget() in (None, self) else ""
+            lines.append(tr("{} of {}").format(pointer.active + 1, len(pointer.hits)) + keys)
 
         self._readout.tell(
             tuple(line for line in lines if line),

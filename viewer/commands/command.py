@@ -10,10 +10,29 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
 from viewer import theme
+from viewer.translation import tr
 from viewer.widgets.controls.elided_label import plain
 
 MENUS = ("File", "Edit", "View", "Model", "Inspect", "Help")
-NOTHING_HERE = "Nothing here yet"
+# What the menus and submenus in the paths of commands are called.
+MENU_TITLES = {
+    "File": tr("File"),
+    "Edit": tr("Edit"),
+    "View": tr("View"),
+    "Model": tr("Model"),
+    "Inspect": tr("Inspect"),
+    "Help": tr("Help"),
+    "Workspace": tr("Workspace"),
+    "Panels": tr("Panels"),
+    "Theme": tr("Theme"),
+    "Language": tr("Language"),
+    "Text size": tr("Text size"),
+    "Playback": tr("Playback"),
+    "Export path": tr("Export path"),
+    "Glossary": tr("Glossary"),
+    "Settings": tr("Settings"),
+}
+NOTHING_HERE = tr("Nothing here yet")
 LAST = "quit"  # the group that ends a menu, whoever adds others after it
 
 
@@ -141,9 +160,9 @@ class Commands:
                 root.at(command.menu.split("/"), group=command.group).put(command, group=command.group)
         for title in MENUS:
             if title in root.menus:
-                menu = menubar.addMenu(f"&{title}")
+                menu = menubar.addMenu(f"&{MENU_TITLES[title]}")
                 menu.aboutToShow.connect(self.refresh)
-                menu.aboutToShow.connect(self.dress)
+                menu.aboutToShow.connect(self.set_icons)
                 self._fill(menu, root.menus[title])
 
     def refresh(self) -> None:
@@ -151,10 +170,10 @@ class Commands:
         for action in self._actions.values():
             action.refresh()
 
-    def dress(self) -> None:
+    def set_icons(self) -> None:
         """Give every action its icon; deferred until a menu is first opened."""
         for entry in (*self._actions.values(), *self._submenus):
-            entry.dress()
+            entry.set_icons()
 
     def restyle(self) -> None:
         """Recolour the icons after the theme has changed."""
@@ -168,7 +187,7 @@ class Commands:
                 menu.addSeparator()
             for entry in entries:
                 if isinstance(entry, _Menu):
-                    self._fill(menu.addMenu(_plain(entry.title)), entry)
+                    self._fill(menu.addMenu(_plain(MENU_TITLES.get(entry.title, entry.title))), entry)
                 elif entry.children is None:
                     menu.addAction(self._actions[entry.id])
                 else:
@@ -222,7 +241,7 @@ class _Action(QAction):
         if self._command.checked is not None:
             self.setChecked(bool(self._command.checked()))
 
-    def dress(self) -> None:
+    def set_icons(self) -> None:
         if self._command.icon and self.icon().isNull():
             self.setIcon(theme.icon(self._command.icon))
 
@@ -246,7 +265,7 @@ class _Submenu(QMenu):
         self.aboutToShow.connect(self._fill)
         self.addAction(NOTHING_HERE).setEnabled(False)  # some platforms do not open an empty menu
 
-    def dress(self) -> None:
+    def set_icons(self) -> None:
         if self._command.icon and self.icon().isNull():
             self.setIcon(theme.icon(self._command.icon))
 
@@ -259,9 +278,14 @@ class _Submenu(QMenu):
         children = self._command.children() if self._command.children and self._command.available else ()
         for child in children:
             self.addAction(action := _Action(child, self._table, parent=self))
-            action.dress()
+            action.set_icons()
         if not children:
             self.addAction(NOTHING_HERE).setEnabled(False)
+
+
+def menu_titles(command: Command) -> list[str]:
+    """Return what the menu of a command and its submenus are called, from the outside."""
+    return [MENU_TITLES.get(part, part) for part in command.menu.split("/")] if command.menu else []
 
 
 def within_sentence(title: str) -> str:
@@ -274,7 +298,7 @@ def _sequence(text: str) -> QKeySequence:
     found = QKeySequence(text, QKeySequence.SequenceFormat.PortableText)
     keys = [found[i].key() for i in range(found.count())]  # pyright: ignore[reportIndexIssue]
     if not keys or Qt.Key.Key_unknown in keys:
-        raise ValueError(f"{text!r} is no shortcut.")
+        raise ValueError(f"{text!r} is not a shortcut.")
     return found
 
 

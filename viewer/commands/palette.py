@@ -1,10 +1,10 @@
-"""The command palette: find a command by a few letters and run it."""
+"""The command palette: find a command, a setting or help by a few letters, and run or open it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QFrame,
@@ -21,14 +21,11 @@ from PySide6.QtWidgets import (
 )
 
 from viewer import theme
-from viewer.commands.command import Command, Commands
+from viewer.commands.command import Command, Commands, menu_titles
+from viewer.commands.search import Hit, ranked
+from viewer.translation import tr
+from viewer.widgets.controls.elided_label import plain
 from viewer.widgets.dialogs.modal_overlay import Overlay
-
-START = 8
-NEIGHBOUR = 10
-MATCH = 1
-JUMP = 3
-EXACT = 5
 
 WIDTH = 560  # pixels, like the following
 TOP = 64
@@ -36,35 +33,35 @@ ROW = 32
 GAP = 8
 ROWS_MOST = 12
 ROWS_PAGE = 10
-MENU_LOSS = 1000.0  # matches that need the menu's name ("edit", "file open") rank below others
-NOT_NOW = "Not available now"
-NONE_FOUND = "No command matches"
-
-
-@dataclass(frozen=True)
-class _Hit:
-    command: Command
-    available: bool
-    score: float = 0.0
-    places: tuple[int, ...] = ()
+NOT_NOW = tr("Not available now")
+NONE_FOUND = tr("No command matches")
 
 
 class CommandPalette(Overlay):
-    """An input line and the matching commands, best first."""
+    """An input line and the matching commands, best first.
 
-    def __init__(self, commands: Commands, window: QWidget) -> None:
-        super().__init__(window, name="Command palette")
-        self._commands = commands
-        self._all: list[_Hit] = []
+    `more` returns further entries that are searched when something is typed, such as settings and words; `typed` is
+    emitted at each change of the text, and `put` brings in entries that were found since.
+    """
+
+    typed = Signal()
+
+    def __init__(
+        self, commands: Commands, window: QWidget, *, more: Callable[[], Iterable[Command]] = lambda: ()
+    ) -> None:
+        super().__init__(window, name=tr("Command palette"))
+        self._commands, self._more = commands, more
+        self._all: list[Hit] = []
+        self._others: list[Hit] | None = None
         self.search = QLineEdit(self.panel)
-        self.search.setPlaceholderText("Type what you want to do")
-        self.search.setAccessibleName("Search commands")
+        self.search.setPlaceholderText(tr("Type what you want to do"))
+        self.search.setAccessibleName(tr("Search commands, settings and help"))
         self.search.setClearButtonEnabled(True)
         self.search.setMinimumHeight(ROW)
         for button in self.search.findChildren(QToolButton):
-            button.setAccessibleName("Clear")
+            button.setAccessibleName(tr("Clear"))
         self.list = QListWidget(self.panel)
-        self.list.setAccessibleName("Commands")
+        self.list.setAccessibleName(tr("Commands"))
         self.list.setFrameShape(QFrame.Shape.NoFrame)
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -90,7 +87,8 @@ class CommandPalette(Overlay):
 
     def open(self) -> None:
         """Show every command and take the keyboard focus."""
-        self._all = [_Hit(command, command.available) for command in self._commands.flat()]
+        self._all = [Hit(command, command.available) for command in self._commands.flat()]
+        self._others = None
         self.search.clear()
         self._filter("")
         super().open()
@@ -123,18 +121,33 @@ class CommandPalette(Overlay):
         else:
             super().keyPressEvent(event)
 
-    def _hit(self, row: int) -> _Hit:
+    def _hit(self, row: int) -> Hit:
         return self.list.item(row).data(Qt.ItemDataRole.UserRole)
 
+    def put(self, more: Iterable[Command]) -> None:
+        """Replace the further entries, and keep what is chosen."""
+        if not self.isVisible():
+            return
+        row = self.list.currentRow()
+        chosen = self._hit(row).command.id if row > 0 else ""
+        self._others = [Hit(command, command.available) for command in more]
+        self._filter(self.search.text())
+        ids = [command.id for command in self.matches]
+        if chosen in ids:
+            self.list.setCurrentRow(ids.index(chosen))
+
     def _filter(self, text: str) -> None:
-        hits = [hit for each in self._all if (hit := _find(text, each)) is not None]
-        hits.sort(key=lambda hit: (-hit.score, not hit.available))
+        if text.strip() and self._others is None:
+            self._others = [Hit(command, command.available) for command in self._more()]
+        if text.strip():
+            self.typed.emit()
+        hits = ranked(text, [*self._all, *(self._others or ())] if text.strip() else self._all)
         self.list.clear()
         for hit in hits:
             item = QListWidgetItem(hit.command.title, self.list)
             item.setData(Qt.ItemDataRole.UserRole, hit)
             item.setData(Qt.ItemDataRole.AccessibleTextRole, _spoken(hit))
-            item.setToolTip(hit.command.help)
+            item.setToolTip(plain(hit.command.help))
         self.list.setCurrentRow(0)
         self.none.setText(f"{NONE_FOUND} “{text.strip()}”")
         self.none.setVisible(not hits)
@@ -151,7 +164,7 @@ class _Line(QStyledItemDelegate):
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
-        hit: _Hit = index.data(Qt.ItemDataRole.UserRole)
+        hit: Hit = index.data(Qt.ItemDataRole.UserRole)
         colours = theme.colours()
         rect, state, font = QRect(option.rect), option.state, QFont(option.font)  # pyright: ignore[reportAttributeAccessIssue]
         painter.save()
@@ -172,13 +185,13 @@ class _Line(QStyledItemDelegate):
         rect.setLeft(_title(painter, rect, font, hit) + 2 * GAP)
         painter.setFont(font)
         painter.setPen(colours.muted)
-        menu = hit.command.menu.replace("/", " › ")
+        menu = " › ".join(menu_titles(hit.command))
         if rect.width() >= painter.fontMetrics().horizontalAdvance(menu):
             painter.drawText(rect, Qt.AlignmentFlag.AlignVCenter, menu)
         painter.restore()
 
 
-def _title(painter: QPainter, rect: QRect, font: QFont, hit: _Hit) -> int:
+def _title(painter: QPainter, rect: QRect, font: QFont, hit: Hit) -> int:
     """Paint the title, elided at its end if necessary, and return the x where it ends."""
     title, x = hit.command.title, rect.left()
     bold = QFont(font)
@@ -195,64 +208,6 @@ def _title(painter: QPainter, rect: QRect, font: QFont, hit: _Hit) -> int:
     return x
 
 
-def _find(text: str, hit: _Hit) -> _Hit | None:
-    command = hit.command
-    if (found := match(text, command.title)) is not None:
-        return _Hit(command, hit.available, found.score, found.places)
-    first, _, rest = text.strip().lower().partition(" ")
-    if any(part.startswith(first) for part in command.menu.lower().split("/")) and (
-        found := match(rest, command.title)
-    ):
-        return _Hit(command, hit.available, found.score - MENU_LOSS, found.places)
-    return None
-
-
-def _spoken(hit: _Hit) -> str:
+def _spoken(hit: Hit) -> str:
     note = ", ".join(hit.command.keys) if hit.available else NOT_NOW
     return f"{hit.command.title}, {note}" if note else hit.command.title
-
-
-@dataclass(frozen=True)
-class Match:
-    """A match's score, higher is better, and the indices of the matched characters."""
-
-    score: float
-    places: tuple[int, ...]
-
-
-def match(query: str, text: str) -> Match | None:
-    """Match the letters of `query` in order anywhere in `text`, ignoring case and blanks; return None without a match.
-
-    Of all alignments the best-scoring one counts. Consecutive letters, starts of words and a complete match score
-    higher; jumps lower the score. An empty query matches with score 0.
-    """
-    wanted, folded = "".join(query.split()).lower(), text.lower()
-    if not wanted:
-        return Match(0.0, ())
-    if len(folded) != len(text):
-        folded = text  # some letters lower-case to two letters, and `places` must index `text`
-    # Dynamic programming: the best match of the letters so far, by the place of its last letter.
-    previous: dict[int, tuple[float, tuple[int, ...]]] = {-1: (0.0, ())}
-    for letter in wanted:
-        current: dict[int, tuple[float, tuple[int, ...]]] = {}
-        best: tuple[float, tuple[int, ...]] | None = None  # the best among matches that end at least two places back
-        for place, found in enumerate(folded):
-            if (older := previous.get(place - 2)) is not None and (best is None or older[0] > best[0]):
-                best = older
-            if found != letter:
-                continue
-            ways = []
-            if (near := previous.get(place - 1)) is not None:
-                ways.append((near[0] + (NEIGHBOUR if place else 0), near[1]))
-            if best is not None:
-                ways.append((best[0] - JUMP, best[1]))
-            if ways:
-                score, places = max(ways)
-                begins = place == 0 or not folded[place - 1].isalnum()
-                current[place] = (score + MATCH + (START if begins else 0), (*places, place))
-        previous = current
-    if not previous:
-        return None
-    score, places = max(previous.values())
-    exact = len(places) == sum(not letter.isspace() for letter in text)
-    return Match(score + (EXACT if exact else 0), places)

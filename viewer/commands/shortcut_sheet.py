@@ -9,7 +9,8 @@ from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from viewer import theme
-from viewer.commands.command import MENUS, Commands
+from viewer.commands.command import MENU_TITLES, MENUS, Commands
+from viewer.translation import tr
 from viewer.widgets.dialogs.modal_overlay import Overlay
 
 Line = tuple[str, tuple[str, ...]]
@@ -19,22 +20,22 @@ WIDTH = 800  # pixels, like the following
 TWO_COLUMNS = 640
 GAP = 8
 WIDE = 24
-GESTURES_TITLE = "On the picture"
-OTHER_TITLE = "Anywhere"
+GESTURES_TITLE = tr("On the picture")
+OTHER_TITLE = tr("Anywhere")
 
 
 class ShortcutSheet(Overlay):
     """The sheet over the window. `gestures` are (keys, text) pairs for gestures that are not commands."""
 
     def __init__(self, commands: Commands, window: QWidget, *, gestures: Sequence[tuple[str, str]] = ()) -> None:
-        super().__init__(window, name="Keyboard shortcuts")
+        super().__init__(window, name=tr("Keyboard shortcuts"))
         self._commands, self._gestures = commands, tuple(gestures)
-        title = QLabel("Keyboard shortcuts", self.panel)
+        title = QLabel(tr("Keyboard shortcuts"), self.panel)
         font = title.font()
         font.setBold(True)
         title.setFont(font)
         self.sheet = QScrollArea(self.panel)
-        self.sheet.setAccessibleName("Keyboard shortcuts")
+        self.sheet.setAccessibleName(tr("Keyboard shortcuts"))
         self.sheet.setFrameShape(QFrame.Shape.NoFrame)
         self.sheet.setWidgetResizable(True)
         self.sheet.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -53,7 +54,7 @@ class ShortcutSheet(Overlay):
             if command.keys:
                 found[command.menu.split("/")[0] or OTHER_TITLE].append((command.title.removesuffix("…"), command.keys))
         found[GESTURES_TITLE] = [(text, (keys,)) for keys, text in self._gestures]
-        return [(title, lines) for title, lines in found.items() if lines]
+        return [(MENU_TITLES.get(title, title), lines) for title, lines in found.items() if lines]
 
     def open(self) -> None:
         """Read the table and show the sheet."""

@@ -1,5 +1,6 @@
 """Write what is on screen to files: pictures, tables, recipes.
 
-May import models.detection, models.evaluation, models.live, models.pictures, viewer.canvas, viewer.presenters,
-viewer.session, viewer.theme, viewer.widgets.pictures and the vocabulary.
+May import models.datasets, models.deidentification, models.detection, models.evaluation, models.live, models.pictures,
+viewer.canvas, viewer.engine_texts, viewer.presenters, viewer.session, viewer.theme, viewer.translation,
+viewer.widgets.pictures and the vocabulary.
 """

@@ -22,8 +22,8 @@ from viewer import theme
 from viewer.canvas.layers import Layer
 from viewer.canvas.mosaic import Atlas, sheet
 from viewer.canvas.painter import pixels_of, png, render, svg
-from viewer.export import generated
-from viewer.export.picture_rows import ROBUSTNESS, ROWS, joined
+from viewer.export import generated, painted
+from viewer.export.picture_rows import ROBUSTNESS, ROWS, STYLE, joined
 from viewer.presenters import (
     anchor_matches,
     detections,
@@ -32,6 +32,8 @@ from viewer.presenters import (
     heatmap,
     instances,
     lineage,
+    peaks,
+    prototypes,
     segmentation,
 )
 from viewer.session.document import Look
@@ -42,15 +44,36 @@ CELL_PX = 48
 GAP_PX = 2
 
 MAP = "attribution"
-PLAIN = ("classify", "layers", "verdicts", "interpretation", "landmarks", "translate", "concepts", *ROWS)
+PLAIN = (
+    "classify",
+    "layers",
+    "verdicts",
+    "interpretation",
+    "landmarks",
+    "translate",
+    "concepts",
+    "gradients",
+    "activation_functions",
+    "gates",
+    "box_losses",
+    "focal_loss",
+    "parts",
+    STYLE,
+    *ROWS,
+)
+PICTURES = ("thumbnails", "before", "after", "difference")  # arrays that are not listed as numbers
+LISTS = ("pictures", "flaws")  # of data sets
 PROOF = faithfulness.PROOF
+CLASSES = "classification_figures"
 GRIDS = RAW
 KINDS = ("png", "svg", "json", "csv", "coco.json")
 # The files that a recipe of the same name may belong to.
-OF_RECIPES = (*KINDS, "pdf", "npy", "npz", "map.json", "gif", "mp4")
+OF_RECIPES = (*KINDS, "parquet", "pdf", "npy", "npz", "map.json", "gif", "mp4")
 # File kinds that the command line writes for inspections without an overlay.
 KINDS_OF = {**dict.fromkeys(PLAIN, ("json",)), PROOF: ("png", "json", "csv"), **dict.fromkeys(ROWS, ("png", "json"))}
 KINDS_OF[ROBUSTNESS] = ("png", "npz", "json")
+KINDS_OF[STYLE] = ("png", "gif", "json")
+FILM_FPS = 4
 
 
 def layers_of(request: Request, result: Result) -> list[Layer]:
@@ -62,6 +85,8 @@ def layers_of(request: Request, result: Result) -> list[Layer]:
         return []
     if request.inspection in GRIDS or result.meta.get("kind") == generated.LATENT:
         return []
+    if request.inspection in painted.LAYERS:
+        return painted.LAYERS[request.inspection](result)
     if request.inspection == "receptive":
         return feature_maps.field_layers(result)
     if request.inspection == "anchors":
@@ -72,6 +97,10 @@ def layers_of(request: Request, result: Result) -> list[Layer]:
         return instances.export_layers(result)
     if request.inspection in ("segment", "panoptic"):
         return [segmentation.label_layer(result)]
+    if request.inspection == "peaks":
+        return peaks.layers(result)
+    if request.inspection == "prototypes":
+        return prototypes.layers(result)
     if request.inspection == "lineage":
         return lineage.lineage_layers(result, alone=True)
     if request.inspection == "missed":
@@ -118,16 +147,56 @@ def write_figures(folder: Path, request: Request, result: Result, *, kinds: Iter
 
     Raises Refusal if the folder cannot be written to.
     """
+    from models.evaluation import class_report
     from models.evaluation import report as figures_report
 
     texts = {"json": lambda: figures_report.as_json(request, result), "csv": lambda: figures_report.as_csv(result)}
     if request.inspection == "coverage":
         texts = {"json": lambda: report.as_plain_json(request, result)}
+    if request.inspection == CLASSES:
+        texts = {
+            "json": lambda: report.as_plain_json(request, result),
+            "csv": lambda: class_report.as_csv(result),
+        }
     with written_files(folder) as files:
         paths = [folder / f"{name}.{kind}" for kind in kinds]
         for path, kind in zip(paths, kinds, strict=True):
             files.add(path, texts[kind]())
         return [*paths, add_recipe(files, folder, name, (request, result), kinds)]
+
+
+def write_data_set(folder: Path, request: Request, result: Result, *, name: str) -> list[Path]:
+    """Write a data set's table and vectors, a summary as JSON, and the recipe, and return the paths.
+
+    Raises Refusal if the folder cannot be written to.
+    """
+    from models.datasets import export
+    from models.datasets.collected import collected
+    from models.datasets.opening import data_set_at
+
+    assert request.source is not None
+    meta = result.meta
+    found = collected(data_set_at(request.source.path), meta["folder"], meta["parts"])
+    told = {key: value for key, value in meta.items() if key not in ("folder", "parts")}
+    with written_files(folder) as files:
+        kinds = export.add(files, folder / name, found, classes=meta["classes"], array="vector.0")
+        files.add(folder / f"{name}.json", report.as_plain_json(request, Result({}, told)))
+        kinds.append("json")
+        return [
+            *(folder / f"{name}.{kind}" for kind in kinds),
+            add_recipe(files, folder, name, (request, result), kinds),
+        ]
+
+
+def write_lists(folder: Path, request: Request, result: Result, *, name: str) -> list[Path]:
+    """Write what is listed of a data set as JSON, and the recipe, and return the paths.
+
+    Raises Refusal if the folder cannot be written to.
+    """
+    with written_files(folder) as files:
+        path = folder / f"{name}.json"
+        files.add(path, report.as_plain_json(request, result))
+        return [path, add_recipe(files, folder, name, (request, result), ["json"])]
 
 
 @contextmanager
@@ -209,6 +278,8 @@ def _add(
             generated.add(files, path, kind, request, result)
         case "png" if request.inspection in GRIDS:
             files.add(path, as_png(request, result))
+        case _ if request.inspection == STYLE:
+            _add_style(files, path, kind, answer)
         case "png" if request.inspection in ROWS:
             files.add(path, png(rgb(joined(request.inspection, result))))
         case "npy" if request.inspection in GRIDS:
@@ -234,8 +305,10 @@ def _add(
         case "json" | "map.json" if result.meta.get("kind") == MAP:
             files.add(path, report.as_map(request, result, name=path.name.removesuffix(f".{kind}") + ".npy"))
         case "json" if request.inspection in PLAIN:
-            few = Result({k: v for k, v in result.arrays.items() if k != "thumbnails"}, result.meta)
+            few = Result({k: v for k, v in result.arrays.items() if k not in PICTURES}, result.meta)
             files.add(path, report.as_plain_json(request, few))
+        case "json" if request.inspection in painted.LAYERS:
+            files.add(path, report.as_plain_json(request, painted.numbers(request, result)))
         case "json" if request.inspection == "segment":
             few = Result({k: result.arrays[k] for k in ("classes", "share", "mean")}, result.meta)
             files.add(path, report.as_plain_json(request, few))
@@ -247,6 +320,18 @@ def _add(
             path = path.with_suffix(".npz")
             files.add(path, generated.npz(result.arrays))
     return path
+
+
+def _add_style(files: OutputFiles, path: Path, kind: str, answer: tuple[Request, Result]) -> None:
+    """Add the picture with a style, the film of its steps, or its losses."""
+    request, result = answer
+    if kind == "png":
+        files.add(path, png(rgb(result.arrays["picture"])))
+    elif kind == "gif":
+        files.add(path, generated.gif(result.arrays["film"], fps=FILM_FPS, loop=False))
+    else:
+        few = {name: values for name, values in result.arrays.items() if name in ("losses", "film_steps")}
+        files.add(path, report.as_plain_json(request, Result(few, result.meta)))
 
 
 def as_png(request: Request, result: Result) -> bytes:
@@ -266,8 +351,8 @@ def as_json(request: Request, result: Result, *, name: str) -> str:
     """Return the numbers of each channel as JSON; the values are in the file `name`."""
     raw = RAW[request.inspection]
     few = {key: array for key, array in result.arrays.items() if key not in ("tiles", "maps")}
-    told = {"file": name, "shape": list(result.arrays[raw].shape), "grid_order": "order"}
-    return report.as_plain_json(request, Result(few, {**result.meta, "values": told}))
+    facts = {"file": name, "shape": list(result.arrays[raw].shape), "grid_order": "order"}
+    return report.as_plain_json(request, Result(few, {**result.meta, "values": facts}))
 
 
 def _picture(atlas: Atlas, order: np.ndarray) -> np.ndarray:

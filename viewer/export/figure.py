@@ -25,6 +25,7 @@ from viewer.export.answers import add_recipe, written_files
 from viewer.presenters.attribution import EXPLAINED
 from viewer.presenters.box_pair import PAIR
 from viewer.presenters.lineage import HIDDEN, REGION
+from viewer.translation import tr
 
 KINDS = ("png", "svg", "pdf")
 SIZES = ("own", "double", "px", "cm")
@@ -131,7 +132,10 @@ def plan(content: Content, options: Options) -> Plan:
     foot = top if top > GAP else 0.0
     height = round(picture + foot * unit)
     if max(width, height) > MOST_PX:
-        raise Refusal(f"The figure would be {width:,} × {height:,} pixels.", advice=f"At most {MOST_PX:,} a side.")
+        raise Refusal(
+            tr("The figure would be {width:,} × {height:,} pixels.", width=width, height=height),
+            advice=tr("At most {most_px:,} a side.", most_px=MOST_PX),
+        )
     return Plan(width, max(1, height), picture, unit, caption)
 
 
@@ -239,9 +243,15 @@ def measures(content: Content, options: Options) -> str:
     text = f"{size.width:,} × {size.height:,} px"
     if options.size == "cm":
         tall = size.height / options.dpi * CM_PER_INCH
-        text = f"{options.width_cm:g} × {tall:.1f} cm at {options.dpi} dpi: {text}"
+        text = tr(
+            "{width_cm:g} × {tall:.1f} cm at {dpi} dpi: {text}",
+            width_cm=options.width_cm,
+            tall=tall,
+            dpi=options.dpi,
+            text=text,
+        )
     if theme.SMALL_PX * size.unit < LEAST_TEXT_PX and options.size != "cm":
-        text += ". Too narrow for its text to be read: choose a larger size"
+        text += tr(". Too narrow for its text to be read: choose a larger size")
     return text
 
 

@@ -20,8 +20,8 @@ from models.types import Pixels, Result
 
 LATENT = "latent"
 REEL = ("mp4", "gif", "png", "npy", "json")  # file kinds of a path
-PICTURES = ("picture", "pictures", "strips", "strip")
-CODES = ("vectors", "vector", "code", "codes", "means", "mu", "maps")
+PICTURES = ("picture", "pictures", "strips", "strip", "thumbs")
+CODES = ("vectors", "vector", "code", "codes", "means", "mu", "maps", "values", "strength", "nats")
 CELL_PX = 32
 GAP_PX = 2
 STRIP_PX = 8192  # width of a strip; further frames start a new row
@@ -50,7 +50,7 @@ def kinds(result: Result) -> list[str]:
     """Return the kinds of file that a result has content for."""
     if "segment" in result.arrays:
         return list(REEL)
-    return ["png"] * bool(_held(result, PICTURES)) + ["npy"] * bool(_held(result, CODES)) + ["json"]
+    return ["png"] * bool(_first_present(result, PICTURES)) + ["npy"] * bool(_first_present(result, CODES)) + ["json"]
 
 
 def whole(result: Result) -> Pixels:
@@ -58,7 +58,7 @@ def whole(result: Result) -> Pixels:
 
     Results that are already arranged in rows (tiles of a map, strips along directions) keep their arrangement.
     """
-    name = _held(result, PICTURES)
+    name = "pictures" if "segment" in result.arrays else _first_present(result, PICTURES)
     pictures = result.arrays[name]
     match pictures.ndim:
         case 3:
@@ -76,10 +76,10 @@ def codes(result: Result) -> np.ndarray:
 
     For directions these, for units their maps (C, h, w).
     """
-    return result.arrays[_held(result, CODES)]
+    return result.arrays[_first_present(result, CODES)]
 
 
-def _held(result: Result, names: tuple[str, ...]) -> str:
+def _first_present(result: Result, names: tuple[str, ...]) -> str:
     return next((name for name in names if name in result.arrays), "")
 
 

@@ -21,6 +21,7 @@ from viewer import theme
 from viewer.canvas.painter import as_image, default_unit, paint, png
 from viewer.export.generated import npz
 from viewer.presenters.map_tiles import Bar, Sheet, Shown
+from viewer.translation import tr
 from viewer.widgets.pictures.map_grid import Tile
 
 KINDS = ("png", "npz", "json")
@@ -39,7 +40,7 @@ def write(
     """
     there = [one for one in sheet.shown if one.result is not None]
     if not there:
-        raise Refusal("There is no map to write yet.", advice="Wait for the first one.")
+        raise Refusal(tr("There is no map to write yet."), advice=tr("Wait for the first one."))
     recipes = folder / f"{name}.recipes"
     paths = [folder / f"{name}.{kind}" for kind in kinds]
     try:
@@ -75,7 +76,7 @@ def arrays(sheet: Sheet) -> dict[str, Any]:
 
 def body(sheet: Sheet) -> dict[str, Any]:
     """Return the numbers of every map, its position in pixels of its picture, and its verdict or why there is none."""
-    told: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "scale": sheet.scale,
         "look": dataclasses.asdict(sheet.look),
         "colours": {**dict(zip(("low", "high", "map"), sheet.bars[0], strict=True)), "text": sheet.bar_text},
@@ -85,7 +86,7 @@ def body(sheet: Sheet) -> dict[str, Any]:
     }
     if sheet.difference is not None:
         a, b, found = sheet.difference
-        told["difference"] = {
+        facts["difference"] = {
             "array": "a-b",
             "a": a,
             "b": b,
@@ -95,7 +96,7 @@ def body(sheet: Sheet) -> dict[str, Any]:
             "highest": float(found.values.max()),
             "mean_absolute": float(np.abs(found.values).mean()),
         }
-    return told
+    return facts
 
 
 def picture(sheet: Sheet, pixels: Mapping[Source, Pixels]) -> QImage:

@@ -21,6 +21,7 @@ from viewer.canvas.layers import Layer
 from viewer.canvas.painter import default_unit, png, render
 from viewer.presenters import model_difference
 from viewer.session.lookup import name_of
+from viewer.translation import tr
 
 GAP, LINE, TEXT = 8, 22, 13  # in design pixels
 KINDS = ("png", "json")
@@ -73,7 +74,7 @@ def picture(sides: tuple[Side, Side]) -> QImage:
     drawn = [render(side.pixels, side.layers) if side.pixels is not None else None for side in sides]
     there = [image for image in drawn if image is not None]
     if not there:
-        raise Refusal("There is no picture to write yet.", advice="Wait for the first answer.")
+        raise Refusal(tr("There is no picture to write yet."), advice=tr("Wait for the first answer."))
     width, height = max(image.width() for image in there), max(image.height() for image in there)
     unit = max(1.0, default_unit(width, height))
     gap, line = GAP * unit, LINE * unit
@@ -108,10 +109,10 @@ def body(sides: tuple[Side, Side]) -> dict[str, Any]:
     if "classify" in both:
         classes = model_difference.classes(*both["classify"])
         rows = [{"class": name, "a": a, "b": b} for name, a, b in classes.rows]
-        told = {"best": list(classes.best), "total_variation": classes.distance}
+        facts = {"best": list(classes.best), "total_variation": classes.distance}
         plain = classes.quantities == (PROBABILITY, PROBABILITY)
         kinds = {} if plain else {"quantities": list(classes.quantities)}
-        found["classes"] = {**told, **kinds, "probabilities" if plain else "numbers": rows}
+        found["classes"] = {**facts, **kinds, "probabilities" if plain else "numbers": rows}
     if "attribution" in both and (maps := model_difference.map_numbers(*both["attribution"])) is not None:
         numbers = {"pearson": maps.pearson, "spearman": maps.spearman, "cells": list(maps.shape)}
         found["maps"] = {**numbers, "share_of_a": maps.share}

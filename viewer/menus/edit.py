@@ -9,6 +9,7 @@ from PySide6.QtGui import QGuiApplication
 
 from viewer.canvas.painter import render
 from viewer.commands.command import Command
+from viewer.translation import tr
 from viewer.window.main_window import Window
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def commands(w: Window) -> list[Command]:
     return [
         Command(
             "undo",
-            "Undo",
+            tr("Undo"),
             w.session.undo,
             shortcut="Ctrl+Z",
             menu="Edit",
@@ -30,7 +31,7 @@ def commands(w: Window) -> list[Command]:
         ),
         Command(
             "redo",
-            "Redo",
+            tr("Redo"),
             w.session.redo,
             shortcut=("Ctrl+Shift+Z", "Ctrl+Y"),
             menu="Edit",
@@ -39,27 +40,27 @@ def commands(w: Window) -> list[Command]:
         ),
         Command(
             "copy-image",
-            "Copy picture with overlay",
+            tr("Copy picture with overlay"),
             partial(copy_image, w),
             shortcut="Ctrl+Shift+C",
             menu="Edit",
             group="clipboard",
             icon="copy",
-            help="At the picture's own resolution",
+            help=tr("At the picture's own resolution"),
             enabled=lambda: w.has_picture,
         ),
         Command(
             "copy-view",
-            "Copy view",
+            tr("Copy view"),
             partial(copy_view, w),
             menu="Edit",
             group="clipboard",
-            help="What the canvas shows, as it shows it",
+            help=tr("What the canvas shows, as it shows it"),
             enabled=lambda: w.has_picture,
         ),
         Command(
             "copy-table",
-            "Copy detections as text",
+            tr("Copy detections as text"),
             partial(copy_table, w),
             shortcut="Ctrl+Alt+C",
             menu="Edit",
@@ -68,7 +69,7 @@ def commands(w: Window) -> list[Command]:
         ),
         Command(
             "paste",
-            "Paste picture or path",
+            tr("Paste picture or path"),
             partial(paste, w),
             shortcut="Ctrl+V",
             menu="Edit",
@@ -77,7 +78,7 @@ def commands(w: Window) -> list[Command]:
         ),
         Command(
             "deselect",
-            "Select nothing",
+            tr("Select nothing"),
             partial(deselect, w),
             menu="Edit",
             group="select",
@@ -85,29 +86,29 @@ def commands(w: Window) -> list[Command]:
         ),
         Command(
             "select-best",
-            "Select the best box",
+            tr("Select the best box"),
             partial(select_best, w),
             menu="Edit",
             group="select",
-            help="The detection with the highest score",
+            help=tr("The detection with the highest score"),
             enabled=lambda: w.has_result,
         ),
         Command(
             "remove-picture",
-            "Remove this picture",
+            tr("Remove this picture"),
             lambda: w.session.remove(store.document.current),
             menu="Edit",
             group="select",
             icon="remove",
-            help="From the strip of pictures; its file stays",
+            help=tr("From the strip of pictures; its file stays"),
             enabled=lambda: bool(store.document.sources),
         ),
         Command(
             "cancel",
-            "Cancel",
+            tr("Cancel"),
             partial(cancel, w),
             shortcut="Esc",
-            help="Stop what the engine works on; else select nothing, clear the rectangle, go back to the picture",
+            help=tr("Stop what the engine works on; else select nothing, clear the rectangle, go back to the picture"),
         ),
     ]
 
@@ -121,20 +122,20 @@ def copy_image(w: Window) -> None:
         panes = w.panes
         image = two_models.picture(panes.sides()) if panes.on else render(pixels, w.controller.layers())
         QGuiApplication.clipboard().setImage(image)
-        w.tell("Copied the picture with its overlay.", key="copy")
+        w.tell(tr("Copied the picture with its overlay."), key="copy")
 
 
 def copy_view(w: Window) -> None:
     """Copy what the canvas shows."""
     panes = w.panes
     QGuiApplication.clipboard().setImage(panes.image() if panes.on else w.canvas.grab_image())
-    w.tell("Copied the view.", key="copy")
+    w.tell(tr("Copied the view."), key="copy")
 
 
 def copy_table(w: Window) -> None:
     """Copy the detections as tab-separated text."""
     QGuiApplication.clipboard().setText(cast("ResultsPanel", w.panels["results"]).text)
-    w.tell("Copied the detections as text.", key="copy")
+    w.tell(tr("Copied the detections as text."), key="copy")
 
 
 def paste(w: Window) -> None:
@@ -142,9 +143,9 @@ def paste(w: Window) -> None:
     if not w.drops.open_data(QGuiApplication.clipboard().mimeData()):
         pasted = QGuiApplication.clipboard().text().strip()
         if pasted and "\n" not in pasted and ("/" in pasted or "\\" in pasted):
-            text = f"{pasted[:200]} is not there. Copy the path of a file or folder that is."
+            text = tr("{pasted} is not there. Copy the path of a file or folder that is.", pasted=pasted[:200])
         else:
-            text = "There is no picture and no path of a file on the clipboard. Copy one first."
+            text = tr("There is no picture and no path of a file on the clipboard. Copy one first.")
         w.tell(text, severity="warning", key="paste")
 
 
@@ -165,19 +166,19 @@ def cancel(w: Window) -> None:
     """Cancel the engine's work; if it is idle, deselect, remove the drawn rectangle, or return to the picture."""
     if w.session.truths.reading:
         w.session.truths.cancel()
-        w.tell("Cancelled. No ground truth was read.", key="cancel")
+        w.tell(tr("Cancelled. No ground truth was read."), key="cancel")
         return
     if w.session.jobs.busy:
         w.session.jobs.cancel()
-        w.tell("Cancelled. The last answer stays; F5 asks again.", key="cancel")
+        w.tell(tr("Cancelled. The last answer stays; F5 asks again."), key="cancel")
         return
     if w.zoo.busy:
         w.zoo.stop()
-        w.tell("The download is stopped. The part received is kept: continue it from the zoo.", key="cancel")
+        w.tell(tr("The download is stopped. The part received is kept: continue it from the zoo."), key="cancel")
         return
     deselect(w)
     store = w.session.store
     if store.document.region is not None:
-        store.update(store.document.with_region(None), title="Clear the rectangle")
+        store.update(store.document.with_region(None), title=tr("Clear the rectangle"))
     if w.has_picture:
         w.canvas.setFocus()

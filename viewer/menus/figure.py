@@ -14,6 +14,7 @@ from models.runtime import user_folders
 from models.types import Refusal, Result
 from viewer.canvas.legend import Legend
 from viewer.commands.command import Command
+from viewer.translation import tr
 from viewer.window.main_window import Window
 
 if TYPE_CHECKING:  # built when first wanted: the window opens without them
@@ -28,13 +29,13 @@ def commands(w: Window) -> list[Command]:
     return [
         Command(
             "export",
-            "Export picture…",
+            tr("Export picture…"),
             lambda: ask(w),
             shortcut="Ctrl+E",
             menu="File",
             group="export",
             icon="export",
-            help="As PNG, SVG or PDF, with colour bar, legend and caption, in any size; or copy it",
+            help=tr("As PNG, SVG or PDF, with colour bar, legend and caption, in any size; or copy it"),
             enabled=lambda: answer_for(w) is not None and w.canvas.pixels is not None,
         )
     ]
@@ -99,8 +100,13 @@ def export_to(w: Window, place: Path, options: Options, shown: Content, answer: 
         return []
     w.settings.last_folder = str(folder)
     names = ", ".join(path.name for path in written[:-1])
-    show = "Open folder", lambda: open_folder(folder)
-    w.tell(f"Exported {names} with {written[-1].name}.", severity="success", key="export", action=show)
+    show = tr("Open folder"), lambda: open_folder(folder)
+    w.tell(
+        tr("Exported {names} with {written}.", names=names, written=written[-1].name),
+        severity="success",
+        key="export",
+        action=show,
+    )
     return written
 
 

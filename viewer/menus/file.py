@@ -14,6 +14,8 @@ from models.requests import Request
 from models.runtime import user_folders
 from models.types import Refusal, Result
 from viewer.commands.command import Command
+from viewer.menus import data_set
+from viewer.translation import tr
 from viewer.window.main_window import Window
 
 if TYPE_CHECKING:
@@ -27,55 +29,61 @@ def commands(w: Window) -> list[Command]:
         return answer_for(w, kind) is not None
 
     kinds = {
-        "png": ("Overlay as PNG…", "At the picture's own resolution", ""),
-        "svg": ("Overlay as SVG…", "Boxes and text as vectors, for papers", ""),
-        "json": ("Numbers as JSON…", "Detections, or the classes of the picture", ""),
-        "npy": ("Heat map as NPY…", "The raw values of the map shown, float32, at its own resolution", ""),
-        "map.json": ("Heat map as JSON…", "Target, verdict, scale and place of the map shown", ""),
-        "csv": ("Detections as CSV…", "", ""),
-        "coco.json": ("Detections as COCO…", "", ""),
+        "png": (tr("Overlay as PNG…"), tr("At the picture's own resolution"), ""),
+        "svg": (tr("Overlay as SVG…"), tr("Boxes and text as vectors, for papers"), ""),
+        "json": (tr("Numbers as JSON…"), tr("Detections, or the classes of the picture"), ""),
+        "npy": (tr("Heat map as NPY…"), tr("The raw values of the map shown, float32, at its own resolution"), ""),
+        "map.json": (tr("Heat map as JSON…"), tr("Target, verdict, scale and place of the map shown"), ""),
+        "csv": (tr("Detections as CSV…"), "", ""),
+        "coco.json": (tr("Detections as COCO…"), "", ""),
     }
     return [
-        Command("open", "Open pictures…", partial(ask_pictures, w), shortcut="Ctrl+O", menu="File", icon="open"),
+        Command("open", tr("Open pictures…"), partial(ask_pictures, w), shortcut="Ctrl+O", menu="File", icon="open"),
         Command(
-            "open-folder", "Open folder…", partial(ask_folder, w), shortcut="Ctrl+Shift+O", menu="File", icon="folder"
+            "open-folder",
+            tr("Open folder…"),
+            partial(ask_folder, w),
+            shortcut="Ctrl+Shift+O",
+            menu="File",
+            icon="folder",
         ),
-        Command("open-video", "Open video…", w.live_view.ask_video, menu="File", icon="film"),
-        Command("open-live", "Open camera or stream…", w.live_view.ask_live, menu="File", icon="camera"),
-        Command("recent", "Open recent", menu="File", children=lambda: _recent(w)),
+        Command("open-video", tr("Open video…"), w.live_view.ask_video, menu="File", icon="film"),
+        Command("open-live", tr("Open camera or stream…"), w.live_view.ask_live, menu="File", icon="camera"),
+        Command("recent", tr("Open recent"), menu="File", children=lambda: _recent(w)),
         *_sessions(w),
-        Command("sample", "Open sample", menu="File", children=lambda: _samples(w)),
+        Command("sample", tr("Open sample"), menu="File", children=lambda: _samples(w)),
         Command(
             "open-truth",
-            "Open ground truth…",
+            tr("Open ground truth…"),
             partial(ask_truth, w),
             shortcut="Ctrl+T",
             menu="File",
             group="truth",
             icon="truth",
-            help="A COCO file, a YOLO data.yaml or a Pascal VOC split",
+            help=tr("A COCO file, a YOLO data.yaml, a Pascal VOC split, a table or a labelling tool's file"),
         ),
         Command(
             "open-truth-folder",
-            "Open folder with ground truth…",
+            tr("Open folder with ground truth…"),
             partial(ask_truth_folder, w),
             shortcut="Ctrl+Shift+T",
             menu="File",
             group="truth",
-            help="A Pascal VOC or YOLO folder",
+            help=tr("A folder with labels of Pascal VOC, YOLO, KITTI or a labelling tool"),
         ),
         Command(
             "close-truth",
-            "Close ground truth",
+            tr("Close ground truth"),
             w.session.truths.close,
             menu="File",
             group="truth",
             enabled=lambda: w.session.store.document.truth is not None,
         ),
+        *data_set.commands(w),
         *[
             Command(
                 f"export-{kind}",
-                f"Export {title[0].lower()}{title[1:]}",
+                tr("Export {title}{title_2}", title=title[0].lower(), title_2=title[1:]),
                 partial(ask_export, w, kind),
                 shortcut=keys,
                 menu="File",
@@ -85,16 +93,31 @@ def commands(w: Window) -> list[Command]:
             )
             for kind, (title, help_text, keys) in kinds.items()
         ],
+        *[
+            Command(
+                f"export-{slot}",
+                title,
+                partial(ask_channels, w, slot),
+                menu="File",
+                group="export",
+                help=tr("Every tile as PNG, or the values as NPY, with a recipe"),
+                enabled=lambda slot=slot: slot in w.session.results,
+            )
+            for slot, title in (
+                ("activations", tr("Export the layer's activations…")),
+                ("filters", tr("Export the layer's filters…")),
+            )
+        ],
         Command(
             "export-figures",
-            "Export figures of the data set…",
+            tr("Export figures of the data set…"),
             partial(ask_figures, w),
             menu="File",
             group="export",
-            help="As JSON, or the precision-recall curves as CSV",
+            help=tr("As JSON, or the precision-recall curves as CSV"),
             enabled=lambda: figures(w) is not None,
         ),
-        Command("quit", "Quit", partial(close_window, w), shortcut="Ctrl+Q", menu="File", group="quit"),
+        Command("quit", tr("Quit"), partial(close_window, w), shortcut="Ctrl+Q", menu="File", group="quit"),
     ]
 
 
@@ -105,21 +128,21 @@ def _sessions(w: Window) -> list[Command]:
     return [
         Command(
             "open-session",
-            "Open session…",
+            tr("Open session…"),
             sessions.ask_open,
-            help="Pictures, model and every setting as they were saved",
+            help=tr("Pictures, model and every setting as they were saved"),
             **file,
         ),
-        Command("recent-sessions", "Recent sessions", children=lambda: _recent_sessions(w), **file),
+        Command("recent-sessions", tr("Recent sessions"), children=lambda: _recent_sessions(w), **file),
         Command(
             "restore-discarded",
-            "Restore discarded work",
+            tr("Restore discarded work"),
             children=lambda: w.autosave.commands() if w.autosave else [],
-            help="What was open when the program ended badly, and was discarded in the last week",
+            help=tr("What was open when the program ended badly, and was discarded in the last week"),
             **file,
         ),
-        Command("save-session", "Save session", sessions.save, shortcut="Ctrl+S", icon="save", **file),
-        Command("save-session-as", "Save session as…", sessions.ask_save, shortcut="Ctrl+Shift+S", **file),
+        Command("save-session", tr("Save session"), sessions.save, shortcut="Ctrl+S", icon="save", **file),
+        Command("save-session-as", tr("Save session as…"), sessions.ask_save, shortcut="Ctrl+Shift+S", **file),
     ]
 
 
@@ -140,7 +163,9 @@ def _samples(w: Window) -> list[Command]:
 def ask_pictures(w: Window) -> None:
     """Ask for pictures to open."""
     kinds = " ".join(f"*{suffix}" for suffix in sorted(PICTURE_SUFFIXES))
-    names, _ = QFileDialog.getOpenFileNames(w, "Open pictures", w.settings.last_folder, f"Pictures ({kinds})")
+    names, _ = QFileDialog.getOpenFileNames(
+        w, tr("Open pictures"), w.settings.last_folder, tr("Pictures ({kinds})", kinds=kinds)
+    )
     if names:
         w.settings.last_folder = str(Path(names[0]).parent)
         w.session.open_paths(names)
@@ -148,7 +173,7 @@ def ask_pictures(w: Window) -> None:
 
 def ask_folder(w: Window) -> None:
     """Ask for a folder of pictures to open."""
-    name = QFileDialog.getExistingDirectory(w, "Open folder", w.settings.last_folder)
+    name = QFileDialog.getExistingDirectory(w, tr("Open folder"), w.settings.last_folder)
     if name:
         w.settings.last_folder = name
         w.session.open_paths([name])
@@ -156,8 +181,9 @@ def ask_folder(w: Window) -> None:
 
 def ask_truth(w: Window) -> None:
     """Ask for a file of ground truth to open."""
-    kinds = "COCO (*.json);;YOLO (*.yaml *.yml);;Pascal VOC split (*.txt)"
-    name, _ = QFileDialog.getOpenFileName(w, "Open ground truth", w.settings.last_folder, kinds)
+    every = "*.json *.jsonl *.xml *.csv *.tsv *.yaml *.yml *.data *.txt *.manifest *.odgt"
+    kinds = tr("Ground truth ({every});;JSON (*.json *.jsonl);;YOLO (*.yaml *.yml);;Tables (*.csv *.tsv)", every=every)
+    name, _ = QFileDialog.getOpenFileName(w, tr("Open ground truth"), w.settings.last_folder, kinds)
     if name:
         w.settings.last_folder = str(Path(name).parent)
         w.session.truths.open(name)
@@ -165,7 +191,7 @@ def ask_truth(w: Window) -> None:
 
 def ask_truth_folder(w: Window) -> None:
     """Ask for a folder with ground truth to open."""
-    name = QFileDialog.getExistingDirectory(w, "Open folder with ground truth", w.settings.last_folder)
+    name = QFileDialog.getExistingDirectory(w, tr("Open folder with ground truth"), w.settings.last_folder)
     if name:
         w.settings.last_folder = name
         w.session.truths.open(name)
@@ -178,7 +204,7 @@ def ask_export(w: Window, kind: str) -> None:
         return
     request, _ = found
     begin = Path(w.settings.last_folder or user_folders.user_folder()) / f"{request.stem}.{kind}"
-    name, _ = QFileDialog.getSaveFileName(w, "Export", str(begin), f"*.{kind}")
+    name, _ = QFileDialog.getSaveFileName(w, tr("Export"), str(begin), f"*.{kind}")
     if name:
         export_to(w, Path(name), kind)
 
@@ -216,7 +242,31 @@ def export_to(w: Window, path: Path, kind: str) -> list[Path]:
     except Refusal as refusal:
         w.tell(f"{refusal} {refusal.advice}", severity="error")
         return []
-    w.tell(f"Exported {written[0].name} with its recipe.", severity="success", key="export")
+    w.tell(tr("Exported {written} with its recipe.", written=written[0].name), severity="success", key="export")
+    return written
+
+
+def ask_channels(w: Window, slot: str) -> None:
+    """Ask for a path for the tiles of a panel, and write them as the kind of file that its name says."""
+    request, result = w.session.results[slot]
+    begin = Path(w.settings.last_folder or user_folders.user_folder()) / f"{request.stem}.png"
+    name, _ = QFileDialog.getSaveFileName(w, tr("Export"), str(begin), "*.png *.npy")
+    if name:
+        write_answer(w, Path(name), Path(name).suffix.removeprefix(".") or "png", (request, result))
+
+
+def write_answer(w: Window, path: Path, kind: str, answer: tuple[Request, Result]) -> list[Path]:
+    """Write an answer that needs no picture to `path` with its recipe beside it, and confirm it."""
+    from viewer.export import answers
+
+    w.settings.last_folder = str(path.parent)
+    name = path.name.removesuffix(f".{kind}")
+    try:
+        written = answers.write(path.parent, *answer, None, kinds=[kind if kind == "npy" else "png"], name=name)
+    except Refusal as refusal:
+        w.tell(f"{refusal} {refusal.advice}", severity="error")
+        return []
+    w.tell(tr("Exported {written} with its recipe.", written=written[0].name), severity="success", key="export")
     return written
 
 
@@ -226,8 +276,8 @@ def ask_figures(w: Window) -> None:
     if shown is None:
         return
     begin = Path(w.settings.last_folder) / f"{shown[0].stem}.json"
-    kinds = "Figures (*.json);;Precision-recall curves (*.csv)"
-    name, _ = QFileDialog.getSaveFileName(w, "Export figures", str(begin), kinds)
+    kinds = tr("Figures (*.json);;Precision-recall curves (*.csv)")
+    name, _ = QFileDialog.getSaveFileName(w, tr("Export figures"), str(begin), kinds)
     if name:
         export_figures(w, Path(name))
 
@@ -246,7 +296,7 @@ def export_figures(w: Window, path: Path) -> list[Path]:
     except Refusal as refusal:
         w.tell(f"{refusal} {refusal.advice}", severity="error")
         return []
-    w.tell(f"Exported {written[0].name} with its recipe.", severity="success", key="export")
+    w.tell(tr("Exported {written} with its recipe.", written=written[0].name), severity="success", key="export")
     return written
 
 

@@ -8,6 +8,7 @@ from viewer.commands.command import Command
 from viewer.panels.anchors import MODES
 from viewer.presenters import attribution
 from viewer.session import pinned_settings
+from viewer.translation import tr
 from viewer.window.main_window import Window
 
 
@@ -18,24 +19,24 @@ def commands(w: Window) -> list[Command]:
     def set_mode(mode: str) -> None:
         chosen = "off" if store.document.view.anchors == mode else mode
         document = store.document.with_view(anchors=chosen, anchor_at=None)
-        store.update(document, title=f"Anchors: {MODES[chosen][0].lower()}")
+        store.update(document, title=tr("Anchors: {modes}", modes=MODES[chosen][0].lower()))
 
     keys = {"here": "A", "density": "D", "lineage": "G"}
     return [
         Command(
             "suppressed",
-            "Show suppressed boxes",
+            tr("Show suppressed boxes"),
             partial(toggle_suppressed, w),
             shortcut="S",
             menu="Inspect",
-            help="Boxes that non-maximum suppression removed, dashed, each linked to the box that removed it",
+            help=tr("Boxes that non-maximum suppression removed, dashed, each linked to the box that removed it"),
             enabled=lambda: w.has_result,
             checked=lambda: bool(store.document.values("detect").get("suppressed", False)),
         ),
         *[
             Command(
                 f"anchors-{mode}",
-                f"Anchors: {title.lower()}",
+                tr("Anchors: {title}", title=title.lower()),
                 partial(set_mode, mode),
                 shortcut=keys.get(mode, ""),
                 menu="Inspect",
@@ -48,72 +49,73 @@ def commands(w: Window) -> list[Command]:
         ],
         Command(
             "outcomes",
-            "Colour by right and wrong",
+            tr("Colour by right and wrong"),
             lambda: store.update(
-                store.document.with_view(outcomes=not store.document.view.outcomes), title="Colour by right and wrong"
+                store.document.with_view(outcomes=not store.document.view.outcomes),
+                title=tr("Colour by right and wrong"),
             ),
             shortcut="T",
             menu="Inspect",
             group="truth",
-            help="Compare with the ground truth: correct, wrong, missed",
+            help=tr("Compare with the ground truth: correct, wrong, missed"),
             enabled=lambda: w.session.truth is not None,
             checked=lambda: w.session.truth is not None and store.document.view.outcomes,
         ),
         Command(
             "missed",
-            "Why missed?",
+            tr("Why missed?"),
             partial(ask_missed, w),
             shortcut="W",
             menu="Inspect",
             group="missed",
             icon="missed",
-            help="At which stage an object in a rectangle was lost, and what brings it back",
+            help=tr("At which stage an object in a rectangle was lost, and what brings it back"),
             enabled=lambda: w.has_result,
         ),
         Command(
             "missed-middle",
-            "Why is nothing in the middle?",
+            tr("Why is nothing found in the middle?"),
             partial(ask_middle, w),
             menu="Inspect",
             group="missed",
-            help="Asks about a rectangle in the middle of the picture; drag with Shift for one of your own",
+            help=tr("Asks about a rectangle in the middle of the picture; drag with Shift for one of your own"),
             enabled=lambda: w.has_result,
         ),
         *_explaining(w),
         Command(
             "compare-pin",
-            "Pin these settings as B",
-            lambda: store.update(pinned_settings.pin(store.document), title="Pin settings as B"),
+            tr("Pin these settings as B"),
+            lambda: store.update(pinned_settings.pin(store.document), title=tr("Pin settings as B")),
             shortcut="Ctrl+B",
             menu="Inspect",
             group="compare",
-            help="To be compared with what is set from then on",
+            help=tr("To be compared with what is set from then on"),
             enabled=lambda: w.has_result,
         ),
         Command(
             "compare-flip",
-            "Flip between A and B",
+            tr("Flip between A and B"),
             lambda: store.update(pinned_settings.flip(store.document)),
             shortcut="X",
             menu="Inspect",
             group="compare",
-            help="Show the boxes of the pinned settings in place of the current ones, and back",
+            help=tr("Show the boxes of the pinned settings in place of the current ones, and back"),
             enabled=lambda: store.document.pinned is not None,
         ),
         Command(
             "again",
-            "Run again",
+            tr("Run again"),
             w.session.again,
             shortcut="F5",
             menu="Inspect",
             group="reset",
-            help="After a cancel, or when the file changed on the disk",
+            help=tr("After a cancel, or when the file changed on disk"),
             enabled=lambda: bool(store.document.sources),
         ),
         Command(
             "reset-detection",
-            "Reset to the model's own settings",
-            lambda: store.update(store.document.with_own("detect"), title="Reset detection"),
+            tr("Reset to the model's own settings"),
+            lambda: store.update(store.document.with_own("detect"), title=tr("Reset detection")),
             shortcut="Ctrl+R",
             menu="Inspect",
             group="reset",
@@ -135,33 +137,64 @@ def _explaining(w: Window) -> list[Command]:
         document = attribution.begun(store.document, w.session.description)
         if box:
             document = document.with_region(None).explaining(target="", against="")
-        store.update(document, title="Explain this box" if box else "Explain the target")
+        store.update(document, title=tr("Explain this box") if box else tr("Explain the target"))
 
     def step(by: int) -> None:
         method = attribution.stepped(store.document, w.session.description, by)
         if method:
             w.docks.show("attribution")
-            store.update(store.document.explaining(method=method), title="Another method")
+            store.update(store.document.explaining(method=method), title=tr("Another method"))
+
+    def by(method: str) -> None:
+        begin()
+        store.update(store.document.explaining(method=method), title=tr("Another method"))
 
     own = {"menu": "Inspect", "group": "explain", "enabled": offered}
     box = {**own, "enabled": lambda: offered() and w.controller.selected_box is not None}
     return [
         Command(
             "explain",
-            "Explain the target",
+            tr("Explain the target"),
             begin,
             shortcut="E",
             icon="explain",
-            help="Which parts of the picture the score rests on",
+            help=tr("Which parts of the picture the score rests on"),
             **own,
         ),
-        Command("explain-box", "Explain this box", partial(begin, box=True), shortcut="Shift+E", **box),
-        Command("next-method", "Next method", partial(step, 1), shortcut="M", **own),
-        Command("last-method", "Previous method", partial(step, -1), shortcut="Shift+M", **own),
-        Command("layers", "Choose the layer", partial(w.docks.show, "layers"), help="From the network's calls", **own),
+        Command(
+            "explain-by",
+            tr("Explain by"),
+            help=tr("Which method shows what the score rests on"),
+            children=lambda: [
+                Command(f"explain-by-{offer.id}", offer.title, partial(by, offer.id), help=offer.help.removesuffix("."))
+                for offer in attribution.methods(w.session.description)
+            ],
+            **own,
+        ),
+        Command(
+            "show-attribution", tr("Show the attribution"), partial(w.docks.show, "attribution"), **{**own, "menu": ""}
+        ),
+        *[
+            Command(f"show-{panel}", title, partial(w.docks.show, panel))
+            for panel, title in (
+                ("patches", tr("Show the top patches")),
+                ("activations", tr("Show the activations")),
+                ("filters", tr("Show the filters")),
+            )
+        ],
+        Command("explain-box", tr("Explain this box"), partial(begin, box=True), shortcut="Shift+E", **box),
+        Command("next-method", tr("Next method"), partial(step, 1), shortcut="M", **own),
+        Command("last-method", tr("Previous method"), partial(step, -1), shortcut="Shift+M", **own),
+        Command(
+            "layers",
+            tr("Choose the layer"),
+            partial(w.docks.show, "layers"),
+            help=tr("From the network's calls"),
+            **own,
+        ),
         Command(
             "activations",
-            "Show the layer's activations",
+            tr("Show the layer's activations"),
             partial(w.docks.show, "activations"),
             **{**own, "enabled": lambda: offered() and "activations" in w.panels},
         ),
@@ -172,7 +205,7 @@ def ask_missed(w: Window) -> None:
     """Show why the object in the rectangle was missed; explain how to draw one if there is none."""
     w.docks.show("missed")
     if w.session.store.document.region is None:
-        text = "Hold Shift and drag a rectangle around an object that was not found."
+        text = tr("Hold Shift and drag a rectangle around an object that was not found.")
         w.tell(text, key="missed")
 
 
@@ -182,7 +215,7 @@ def ask_middle(w: Window) -> None:
     if pixels is not None:
         height, width = pixels.shape[:2]
         region = (0.375 * width, 0.375 * height, 0.625 * width, 0.625 * height)
-        w.session.store.update(w.session.store.document.with_region(region), title="Draw a rectangle")
+        w.session.store.update(w.session.store.document.with_region(region), title=tr("Draw a rectangle"))
     w.docks.show("missed")
 
 
@@ -192,5 +225,5 @@ def toggle_suppressed(w: Window) -> None:
     now = bool(document.values("detect").get("suppressed", False))
     w.session.store.update(
         document.with_value("detect", suppressed=None if now else True),
-        title="Hide suppressed boxes" if now else "Show suppressed boxes",
+        title=tr("Hide suppressed boxes") if now else tr("Show suppressed boxes"),
     )

@@ -13,6 +13,7 @@ from models.cards import card as cards
 from models.cards import form, interpretation_file
 from models.types import Refusal
 from viewer.commands.command import Command
+from viewer.translation import tr
 from viewer.window.main_window import Window
 
 WEIGHTS = "weights"
@@ -23,22 +24,22 @@ def commands(w: Window) -> list[Command]:
     return [
         Command(
             "interpretation-card",
-            "Save the interpretation as card",
+            tr("Save the interpretation as card"),
             partial(_save, w),
             menu="Model",
             group="card",
             icon="save",
-            help="Beside the file, which then opens like this by itself",
+            help=tr("Beside the file, which then opens like this by itself"),
             enabled=lambda: _file(w) is not None,
         ),
         Command(
             "interpretation-adapter",
-            "Export the interpretation as adapter file…",
+            tr("Export the interpretation as adapter file…"),
             lambda: ask_adapter(w),
             menu="Model",
             group="card",
             icon="export",
-            help="A few lines of Python that open the file like this",
+            help=tr("A few lines of Python that open the file like this"),
             enabled=lambda: _file(w) is not None,
         ),
     ]
@@ -59,13 +60,17 @@ def save_card(w: Window) -> Path | None:
     except Refusal as refusal:
         w.tell(f"{refusal} {refusal.advice}", severity="error")
         return None
-    where = "beside the file" if written.parent == file.parent else f"in {written.parent}"
-    w.tell(f"Saved as {written.name} {where}: the file opens like this by itself.", severity="success", key="card")
+    where = tr("beside the file") if written.parent == file.parent else tr("in {parent}", parent=written.parent)
+    w.tell(
+        tr("Saved as {written} {where}: the file opens like this by itself.", written=written.name, where=where),
+        severity="success",
+        key="card",
+    )
     store = w.session.store
     base, given = model_name.split(store.document.model)
     plain = model_name.join(base, {key: value for key, value in given.items() if key == WEIGHTS})
     if plain != store.document.model:
-        store.update(store.document.with_model(plain), title="Read as its card says")
+        store.update(store.document.with_model(plain), title=tr("Read as its card says"))
     else:
         w.commands.actions(w)["again"].trigger()
     return written
@@ -77,7 +82,7 @@ def ask_adapter(w: Window) -> None:
     if file is None:
         return
     begin = file.with_name(f"{_identifier(file.stem)}_adapter.py")
-    name, _ = QFileDialog.getSaveFileName(w, "Export adapter file", str(begin), "Python (*.py)")
+    name, _ = QFileDialog.getSaveFileName(w, tr("Export adapter file"), str(begin), tr("Python (*.py)"))
     if name:
         export_adapter(w, Path(name))
 
@@ -100,7 +105,10 @@ def export_adapter(w: Window, path: Path) -> Path | None:
         refusal = output_files.refusal(path, error)
         w.tell(f"{refusal} {refusal.advice}", severity="error")
         return None
-    w.tell(f"Exported {path.name}. Open it like a model: it is code, so it is asked for once.", severity="success")
+    w.tell(
+        tr("Exported {path}. Open it like a model: it is code, so you are asked once.", path=path.name),
+        severity="success",
+    )
     return path
 
 
@@ -122,10 +130,10 @@ def _file(w: Window) -> Path | None:
 def _relative(file: Path, folder: Path) -> str:
     """Return a file's path relative to a folder where it lies in it or beside it, else as it is."""
     try:
-        told = os.path.relpath(file, folder)
+        relative = os.path.relpath(file, folder)
     except ValueError:  # on another drive
         return str(file)
-    return told if not told.startswith(str(Path("..", ".."))) else str(file)
+    return relative if not relative.startswith(str(Path("..", ".."))) else str(file)
 
 
 def _identifier(stem: str) -> str:

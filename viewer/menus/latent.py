@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFileDialog
 
 from models.latent.space import SEED, seed_of
 from viewer.commands.command import Command
+from viewer.translation import tr
 from viewer.window.main_window import Window
 
 
@@ -20,7 +21,9 @@ def commands(w: Window) -> list[Command]:
         found = seed_of(text)
         seed = found + by if found is not None else 0
         store.update(
-            store.document.with_latent(code=f"{SEED}{max(0, seed)}", at=-1), title=f"Seed {max(0, seed)}", merge="seed"
+            store.document.with_latent(code=f"{SEED}{max(0, seed)}", at=-1),
+            title=tr("Seed {what}", what=max(0, seed)),
+            merge="seed",
         )
 
     def generates() -> bool:
@@ -28,58 +31,71 @@ def commands(w: Window) -> list[Command]:
 
     def choose_reals() -> None:
         begin = store.document.latent.reals or w.settings.last_folder
-        name = QFileDialog.getExistingDirectory(w, "Real pictures to compare with", begin)
+        name = QFileDialog.getExistingDirectory(w, tr("Real pictures to compare with"), begin)
         if name:
-            store.update(store.document.with_latent(reals=name), title="Compare with real pictures")
+            store.update(store.document.with_latent(reals=name), title=tr("Compare with real pictures"))
 
     def choose_set(row: int) -> None:
-        words = ("with it", "without it")[row]
-        name = QFileDialog.getExistingDirectory(w, f"Pictures {words}", w.settings.last_folder)
+        words = (tr("with it"), tr("without it"))[row]
+        name = QFileDialog.getExistingDirectory(w, tr("Pictures {words}", words=words), w.settings.last_folder)
         if name:
             folders = tuple(name if at == row else old for at, old in enumerate(store.document.latent.folders))
-            store.update(store.document.with_latent(folders=folders), title=f"Choose pictures {words}")
+            store.update(store.document.with_latent(folders=folders), title=tr("Choose pictures {words}", words=words))
 
     sets = [
         Command(
-            f"latent-{words.split()[0]}",
-            f"Choose pictures {words}…",
+            f"latent-{name}",
+            tr("Choose pictures {words}…", words=words),
             partial(choose_set, row),
             menu="Inspect",
             group="latent",
-            help=f"A folder of pictures {words}: an attribute vector leads from those without to those with",
+            help=tr(
+                "A folder of pictures {words}: an attribute vector leads from those without to those with", words=words
+            ),
             enabled=generates,
         )
-        for row, words in enumerate(("with an attribute", "without an attribute"))
+        for row, (name, words) in enumerate(
+            (("with", tr("with an attribute")), ("without", tr("without an attribute")))
+        )
     ]
     return [
         Command(
             "latent-next",
-            "New sample",
+            tr("New sample"),
             lambda: step(1),
             shortcut="N",
             menu="Inspect",
             group="latent",
             icon="samples",
-            help="The code of the next seed",
+            help=tr("The code of the next seed"),
             enabled=generates,
         ),
         Command(
             "latent-previous",
-            "Last sample",
+            tr("Previous sample"),
             lambda: step(-1),
             shortcut="Shift+N",
             menu="Inspect",
             group="latent",
-            help="The code of the seed before",
+            help=tr("The code of the previous seed"),
+            enabled=generates,
+        ),
+        Command(
+            "near-real",
+            tr("Show the nearest real pictures"),
+            partial(w.docks.show, "real_neighbours"),
+            menu="Inspect",
+            group="latent",
+            help=tr("Whether a generated picture is a copy"),
             enabled=generates,
         ),
         Command(
             "latent-reals",
-            "Choose real pictures…",
+            tr("Choose real pictures…"),
             choose_reals,
             menu="Inspect",
             group="latent",
-            help="The folder that generated pictures are compared with",
+            help=tr("The folder that generated pictures are compared with"),
             enabled=generates,
         ),
         *sets,

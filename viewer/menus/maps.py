@@ -13,6 +13,7 @@ from models.runtime import user_folders
 from models.types import Refusal
 from viewer.commands.command import Command
 from viewer.presenters import faithfulness
+from viewer.translation import tr
 from viewer.window.main_window import Window
 
 if TYPE_CHECKING:
@@ -26,17 +27,17 @@ def commands(w: Window) -> list[Command]:
     return [
         Command(
             "export-maps",
-            "Export compared maps…",
+            tr("Export compared maps…"),
             lambda: ask_maps(w),
-            help="The grid as PNG, every map as NPZ, numbers and verdicts as JSON, and recipes",
+            help=tr("The grid as PNG, every map as NPZ, numbers and verdicts as JSON, and recipes"),
             enabled=lambda: _ready(w, "maps"),
             **file,
         ),
         Command(
             "export-proof",
-            "Export the proof…",
+            tr("Export the proof…"),
             lambda: ask_proof(w),
-            help="The curves as CSV, or everything as JSON",
+            help=tr("The curves as CSV, or everything as JSON"),
             enabled=lambda: _ready(w, "proof"),
             **file,
         ),
@@ -46,7 +47,9 @@ def commands(w: Window) -> list[Command]:
 def ask_maps(w: Window) -> None:
     """Ask for a path for the compared maps."""
     begin = Path(w.settings.last_folder or user_folders.user_folder()) / "maps.png"
-    name, _ = QFileDialog.getSaveFileName(w, "Export compared maps", str(begin), "Grid with NPZ and JSON (*.png)")
+    name, _ = QFileDialog.getSaveFileName(
+        w, tr("Export compared maps"), str(begin), tr("Grid with NPZ and JSON (*.png)")
+    )
     if name:
         export_maps(w, Path(name))
 
@@ -65,7 +68,7 @@ def export_maps(w: Window, path: Path) -> list[Path]:
         w.tell(f"{refusal} {refusal.advice}", severity="error")
         return []
     names = ", ".join(one.name for one in written[: len(map_grid.KINDS)])
-    w.tell(f"Exported {names} with their recipes.", severity="success", key="export")
+    w.tell(tr("Exported {names} with their recipes.", names=names), severity="success", key="export")
     return written
 
 
@@ -75,7 +78,9 @@ def ask_proof(w: Window) -> None:
     if shown is None:
         return
     begin = Path(w.settings.last_folder or user_folders.user_folder()) / f"{shown[0].stem}.json"
-    name, _ = QFileDialog.getSaveFileName(w, "Export the proof", str(begin), "Everything (*.json);;Curves (*.csv)")
+    name, _ = QFileDialog.getSaveFileName(
+        w, tr("Export the proof"), str(begin), tr("Everything (*.json);;Curves (*.csv)")
+    )
     if name:
         export_proof(w, Path(name))
 
@@ -97,7 +102,7 @@ def export_proof(w: Window, path: Path) -> list[Path]:
         refusal = error if isinstance(error, Refusal) else output_files.refusal(path, error)
         w.tell(f"{refusal} {refusal.advice}", severity="error")
         return []
-    w.tell(f"Exported {path.name} with its recipe.", severity="success", key="export")
+    w.tell(tr("Exported {path} with its recipe.", path=path.name), severity="success", key="export")
     return [path, beside]
 
 

@@ -9,44 +9,47 @@ from PySide6.QtWidgets import QFileDialog
 
 from models import model_name
 from models.cards import card as cards
-from models.files import MODEL_SUFFIXES
+from models.files import CODE_SUFFIXES, MODEL_SUFFIXES
 from viewer.commands.command import Command
+from viewer.translation import tr
 from viewer.window.main_window import Window
 
 
 def commands(w: Window) -> list[Command]:
     """Return the commands of a window."""
     return [
-        Command("open-model", "Open weights…", partial(ask_model, w), shortcut="Ctrl+M", menu="Model", icon="model"),
+        Command(
+            "open-model", tr("Open weights…"), partial(ask_model, w), shortcut="Ctrl+M", menu="Model", icon="model"
+        ),
         Command(
             "open-model-folder",
-            "Open model folder…",
+            tr("Open model folder…"),
             partial(ask_folder, w),
             menu="Model",
             icon="folder",
-            help="A folder of Hugging Face's: config.json with safetensors weights",
+            help=tr("A folder of Hugging Face's: config.json with safetensors weights"),
         ),
         Command(
             "zoo",
-            "Open from the zoo…",
+            tr("Open from the zoo…"),
             w.zoo.open,
             shortcut="Ctrl+Shift+M",
             menu="Model",
             icon="zoo",
-            help="Published models of torchvision and timm, by name",
+            help=tr("Published models of torchvision and timm, by name"),
         ),
-        Command("bundled", "Bundled models", menu="Model", children=lambda: _bundled(w)),
+        Command("bundled", tr("Bundled models"), menu="Model", children=lambda: _bundled(w)),
         Command(
             "architectures",
-            "Architectures without weights",
+            tr("Architectures without weights"),
             menu="Model",
             children=lambda: _architectures(w),
-            help="For their anchors: their weights are random numbers",
+            help=tr("For their anchors: their weights are random numbers"),
         ),
-        Command("recent-models", "Recent weights", menu="Model", children=lambda: _recent_models(w)),
+        Command("recent-models", tr("Recent weights"), menu="Model", children=lambda: _recent_models(w)),
         Command(
             "card",
-            "About this model",
+            tr("About this model"),
             partial(show_card, w),
             shortcut="Ctrl+I",
             menu="Model",
@@ -85,8 +88,13 @@ def _recent_models(w: Window) -> list[Command]:
 def ask_model(w: Window) -> None:
     """Ask for a file to open as the model: weights, an exported program, or code."""
     kinds = " ".join(f"*{suffix}" for suffix in sorted(MODEL_SUFFIXES))
-    name, _ = QFileDialog.getOpenFileName(w, "Open a model", w.settings.last_folder, f"Models ({kinds})")
-    if Path(name).suffix.lower() == ".py":
+    name, _ = QFileDialog.getOpenFileName(
+        w,
+        tr("Open a model"),
+        w.settings.last_folder,
+        ";;".join((tr("Models ({kinds})", kinds=kinds), tr("All files (*)"))),
+    )
+    if Path(name).suffix.lower() in CODE_SUFFIXES:
         w.prompts.open_code(name)
     elif name:
         w.session.open_model(name)
@@ -94,7 +102,7 @@ def ask_model(w: Window) -> None:
 
 def ask_folder(w: Window) -> None:
     """Ask for a folder of Hugging Face's to open as the model."""
-    name = QFileDialog.getExistingDirectory(w, "Open a model folder", w.settings.last_folder)
+    name = QFileDialog.getExistingDirectory(w, tr("Open a model folder"), w.settings.last_folder)
     if name:
         w.settings.last_folder = name
         w.session.open_model(name)

@@ -13,6 +13,7 @@ from models.files import MODEL_SUFFIXES
 from models.runtime import user_folders
 from models.types import Refusal
 from viewer.commands.command import Command
+from viewer.translation import tr
 from viewer.window.main_window import Window
 
 
@@ -22,38 +23,40 @@ def commands(w: Window) -> list[Command]:
     return [
         Command(
             "beside",
-            "Compare with",
+            tr("Compare with"),
             menu="Model",
             group="beside",
             icon="beside",
             children=lambda: _models(w),
-            help="A second model beside this one, on the same picture and with the same settings",
+            help=tr("A second model beside this one, on the same picture and with the same settings"),
         ),
         Command(
             "beside-file",
-            "Compare with a model's file…",
+            tr("Compare with a model's file…"),
             partial(ask, w),
             shortcut="Ctrl+Alt+Shift+M",
-            help="A second model beside this one; it is among the models of Model > Compare with, too",
+            help=tr("A second model beside this one; it is also listed under Model > Compare with"),
         ),
         Command(
             "export-beside",
-            "Export both models…",
+            tr("Export both models…"),
             partial(ask_export, w),
             menu="File",
             group="export",
-            help="Both panes as one PNG, what differs as JSON, a recipe for each model",
+            help=tr("Both panes as one PNG, what differs as JSON, a recipe for each model"),
             enabled=lambda: w.panes.on and w.has_picture,
         ),
-        Command("beside-swap", "Swap the two models", w.panes.swap, shortcut="Ctrl+Alt+X", icon="swap", **both),
-        Command("beside-close", "Show one model", w.panes.close_second, **both),
+        Command("beside-swap", tr("Swap the two models"), w.panes.swap, shortcut="Ctrl+Alt+X", icon="swap", **both),
+        Command("beside-close", tr("Show one model"), w.panes.close_second, **both),
     ]
 
 
 def ask(w: Window) -> None:
     """Ask for a file to open beside the current model."""
     kinds = " ".join(f"*{suffix}" for suffix in sorted(MODEL_SUFFIXES))
-    name, _ = QFileDialog.getOpenFileName(w, "Compare with a model", w.settings.last_folder, f"Models ({kinds})")
+    name, _ = QFileDialog.getOpenFileName(
+        w, tr("Compare with a model"), w.settings.last_folder, tr("Models ({kinds})", kinds=kinds)
+    )
     if name:
         w.settings.last_folder = str(Path(name).parent)
         w.panes.choose(name)
@@ -64,7 +67,9 @@ def ask_export(w: Window) -> None:
     document = w.session.store.document
     stem = document.source.stem if document.source else "picture"
     begin = Path(w.settings.last_folder or user_folders.user_folder()) / f"{stem}.two-models.png"
-    name, _ = QFileDialog.getSaveFileName(w, "Export both models", str(begin), "Both panes and what differs (*.png)")
+    name, _ = QFileDialog.getSaveFileName(
+        w, tr("Export both models"), str(begin), tr("Both panes and what differs (*.png)")
+    )
     if name:
         export_to(w, Path(name))
 
@@ -79,7 +84,13 @@ def export_to(w: Window, path: Path) -> list[Path]:
     except Refusal as refusal:
         w.tell(f"{refusal} {refusal.advice}", severity="error")
         return []
-    w.tell(f"Exported {written[0].name} and {written[1].name} with a recipe each.", severity="success", key="export")
+    w.tell(
+        tr(
+            "Exported {written} and {written_2} with a recipe each.", written=written[0].name, written_2=written[1].name
+        ),
+        severity="success",
+        key="export",
+    )
     return written
 
 
@@ -91,4 +102,7 @@ def _models(w: Window) -> list[Command]:
         for name in names
         if name not in (now.model, now.beside)
     ]
-    return [*found, Command("beside-from-file", "From a file…", partial(ask, w), help="Weights, a program or code")]
+    return [
+        *found,
+        Command("beside-from-file", tr("From a file…"), partial(ask, w), help=tr("Weights, a program or code")),
+    ]

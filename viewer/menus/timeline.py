@@ -14,17 +14,18 @@ from models.runtime import user_folders
 from models.types import Refusal, Result
 from viewer.commands.command import Command
 from viewer.presenters import latent_path
+from viewer.translation import tr
 from viewer.window.main_window import Window
 
 if TYPE_CHECKING:
     from viewer.panels.timeline import TimelinePanel
 
 KINDS = {
-    "mp4": ("Path as film…", "MP4: every frame, at the path's frames per second"),
-    "gif": ("Path as animation…", "GIF: at most 50 frames per second"),
-    "png": ("Path as strip of frames…", "PNG: every frame, side by side"),
-    "npy": ("Path as codes…", "NPY: one row a frame, float32"),
-    "json": ("Path as numbers…", "JSON: codes, lengths, steps and scores of every frame"),
+    "mp4": (tr("Path as film…"), tr("MP4: every frame, at the path's frames per second")),
+    "gif": (tr("Path as animation…"), tr("GIF: at most 50 frames per second")),
+    "png": (tr("Path as strip of frames…"), tr("PNG: every frame, side by side")),
+    "npy": (tr("Path as codes…"), tr("NPY: one row a frame, float32")),
+    "json": (tr("Path as numbers…"), tr("JSON: codes, lengths, steps and scores of every frame")),
 }
 
 
@@ -40,18 +41,18 @@ def commands(w: Window) -> list[Command]:
     return [
         Command(
             "key-add",
-            "Keep this code as a key",
+            tr("Keep this code as a key"),
             partial(add_key, w),
             shortcut="K",
             icon="add",
-            help="On the timeline; two keys make a path",
+            help=tr("On the timeline; two keys make a path"),
             enabled=latent,
             menu="Inspect",
             group="keys",
         ),
         Command(
             "key-remove",
-            "Remove the chosen key",
+            tr("Remove the chosen key"),
             lambda: panel(w).remove_key(),
             shortcut="Del",
             icon="remove",
@@ -61,7 +62,7 @@ def commands(w: Window) -> list[Command]:
         ),
         Command(
             "key-back",
-            "Move the chosen key back",
+            tr("Move the chosen key back"),
             lambda: panel(w).move_key(-1),
             shortcut="Ctrl+Left",
             enabled=chosen,
@@ -70,7 +71,7 @@ def commands(w: Window) -> list[Command]:
         ),
         Command(
             "key-on",
-            "Move the chosen key on",
+            tr("Move the chosen key forward"),
             lambda: panel(w).move_key(1),
             shortcut="Ctrl+Right",
             enabled=chosen,
@@ -80,7 +81,7 @@ def commands(w: Window) -> list[Command]:
         *[
             Command(
                 f"export-path-{kind}",
-                f"Export {title[0].lower()}{title[1:]}",
+                tr("Export {title}{title_2}", title=title[0].lower(), title_2=title[1:]),
                 partial(ask_export, w, kind),
                 menu="File/Export path",
                 group="path",
@@ -138,7 +139,7 @@ def ask_export(w: Window, kind: str) -> None:
     if found is None:
         return
     begin = Path(w.settings.last_folder or user_folders.user_folder()) / f"{found[0].stem}.{kind}"
-    name, _ = QFileDialog.getSaveFileName(w, "Export path", str(begin), f"*.{kind}")
+    name, _ = QFileDialog.getSaveFileName(w, tr("Export path"), str(begin), f"*.{kind}")
     if name:
         export_to(w, Path(name), kind)
 
@@ -158,8 +159,8 @@ def export_to(w: Window, path: Path, kind: str) -> None:
         except Refusal as refusal:
             text = f"{refusal} {refusal.advice}"
             return lambda: w.tell(text, severity="error")
-        told = f"Exported {written[0].name} with its recipe."
-        told += f" {encoders.note(written[0])}" if kind == "mp4" else ""
-        return lambda: w.tell(told.strip(), severity="success", key="export")
+        message = tr("Exported {written} with its recipe.", written=written[0].name)
+        message += f" {encoders.note(written[0])}" if kind == "mp4" else ""
+        return lambda: w.tell(message.strip(), severity="success", key="export")
 
     w.session.jobs.local("export", work)

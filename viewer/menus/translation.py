@@ -12,6 +12,7 @@ from models.pictures.images import PICTURE_SUFFIXES
 from models.types import Result
 from viewer.canvas.painter import as_image, png
 from viewer.commands.command import Command
+from viewer.translation import tr
 from viewer.window.main_window import Window
 
 SLOT = "translate"
@@ -22,20 +23,20 @@ def commands(w: Window) -> list[Command]:
     return [
         Command(
             "translation-reference",
-            "Compare the output with a reference…",
+            tr("Compare the output with a reference…"),
             partial(ask_reference, w),
             menu="Inspect",
             group="translation",
-            help="PSNR and SSIM of what the network makes of the picture",
+            help=tr("PSNR and SSIM of what the network makes of the picture"),
             enabled=lambda: _result(w) is not None,
         ),
         Command(
             "export-translation",
-            "Export the output picture…",
+            tr("Export the output picture…"),
             partial(ask_export, w),
             menu="File",
             group="export",
-            help="The picture that the network made, at its own size, as PNG",
+            help=tr("The picture that the network made, at its own size, as PNG"),
             enabled=lambda: _result(w) is not None,
         ),
     ]
@@ -44,7 +45,9 @@ def commands(w: Window) -> list[Command]:
 def ask_reference(w: Window) -> None:
     """Ask for the reference picture."""
     kinds = " ".join(f"*{suffix}" for suffix in sorted(PICTURE_SUFFIXES))
-    name, _ = QFileDialog.getOpenFileName(w, "Reference picture", w.settings.last_folder, f"Pictures ({kinds})")
+    name, _ = QFileDialog.getOpenFileName(
+        w, tr("Reference picture"), w.settings.last_folder, tr("Pictures ({kinds})", kinds=kinds)
+    )
     if name:
         set_reference(w, Path(name))
 
@@ -52,7 +55,7 @@ def ask_reference(w: Window) -> None:
 def set_reference(w: Window, path: Path) -> None:
     """Compare the output with a picture file."""
     document = w.session.store.document.with_value(SLOT, reference=str(path))
-    w.session.store.update(document, title=f"Compare with {path.name}")
+    w.session.store.update(document, title=tr("Compare with {path}", path=path.name))
 
 
 def ask_export(w: Window) -> None:
@@ -61,7 +64,7 @@ def ask_export(w: Window) -> None:
     if source is None:
         return
     begin = Path(w.settings.last_folder or Path.home()) / f"{source.stem}.output.png"
-    name, _ = QFileDialog.getSaveFileName(w, "Export the output", str(begin), "*.png")
+    name, _ = QFileDialog.getSaveFileName(w, tr("Export the output"), str(begin), "*.png")
     if name:
         export(w, Path(name))
 
@@ -78,7 +81,7 @@ def export(w: Window, path: Path) -> Path | None:
         refusal = output_files.refusal(path, error)
         w.tell(f"{refusal} {refusal.advice}", severity="error")
         return None
-    w.tell(f"Exported {path.name}.", severity="success", key="export")
+    w.tell(tr("Exported {path}.", path=path.name), severity="success", key="export")
     return path
 
 

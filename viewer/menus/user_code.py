@@ -8,6 +8,7 @@ from models import model_name
 from models.user_code import consent, kept_adapters
 from viewer.commands.command import Command
 from viewer.session.engine_process import ProcessLane
+from viewer.translation import tr, trn
 from viewer.window.main_window import Window
 
 
@@ -16,41 +17,43 @@ def commands(window: Window) -> list[Command]:
     return [
         Command(
             "open-code",
-            "Open code…",
+            tr("Open code…"),
             lambda: window.prompts.open_code(weights=_unknown_weights(window)),
             menu="Model",
             group="code",
             icon="open",
-            help="A Python file that builds a network, or an adapter file, with weights",
+            help=tr("A Python file that builds a network, or an adapter file, with weights"),
         ),
         Command(
             "keep-adapter",
-            "Remember this adapter",
+            tr("Remember this adapter"),
             lambda: _keep(window),
             menu="Model",
             group="code",
             enabled=lambda: _adapter(window) is not None,
             checked=lambda: (path := _adapter(window)) is not None and str(path) in kept_adapters.paths(),
-            help="Weights that it recognises open with it from now on",
+            help=tr("Weights that it recognises open with it from now on"),
         ),
         Command(
             "confine",
-            "Close the models' process in",
+            tr("Sandbox the models' process"),
             lambda: _confine(window),
             menu="Model",
             group="code",
             enabled=lambda: isinstance(window.session.jobs.lane, ProcessLane),
             checked=lambda: _is_confined(window),
-            help="It may write only to a folder of its own and the caches, and read no keys; off for code that must",
+            help=tr(
+                "It may write only to its own folder and the caches, and may not read keys; off for code that must"
+            ),
         ),
         Command(
             "forget-code",
-            "Forget allowed code",
+            tr("Forget allowed code"),
             lambda: _forget(window),
             menu="Model",
             group="code",
             enabled=lambda: bool(consent.allowed()),
-            help="Every file of code is asked about again before it runs",
+            help=tr("Every file of code is asked about again before it runs"),
         ),
     ]
 
@@ -77,9 +80,13 @@ def _keep(window: Window) -> None:
     try:
         (kept_adapters.forget if known else kept_adapters.keep)(path)
     except OSError as error:
-        window.tell(f"That could not be saved: {error}.", severity="error")
+        window.tell(tr("That could not be saved: {error}.", error=error), severity="error")
         return
-    text = f"{path.name} is forgotten." if known else f"Weights that {path.name} recognises open with it from now on."
+    text = (
+        tr("{path} is forgotten.", path=path.name)
+        if known
+        else tr("Weights that {path} recognises open with it from now on.", path=path.name)
+    )
     window.tell(text, key="adapter")
     window.refresh()
 
@@ -96,8 +103,8 @@ def _confine(window: Window) -> None:
         return
     lane.confined = window.settings.confined = not lane.confined
     window.settings.save()
-    what = "is closed in" if lane.confined else "may read and write what you may"
-    window.session.jobs.renew(f"The models' process {what} from now on. A fresh one takes over.")
+    what = tr("is sandboxed") if lane.confined else tr("may read and write what you may")
+    window.session.jobs.renew(tr("The models' process {what} from now on. A fresh one takes over.", what=what))
     window.session.again()
     window.refresh()
 
@@ -105,10 +112,14 @@ def _confine(window: Window) -> None:
 def _forget(window: Window) -> None:
     count = len(consent.allowed())
     try:
-        consent.withdraw()
+        consent.revoke()
     except OSError as error:
-        window.tell(f"The permissions could not be revoked: {error}.", severity="error")
+        window.tell(tr("The permissions could not be revoked: {error}.", error=error), severity="error")
         return
-    files = "1 file" if count == 1 else f"{count:,} files"
-    window.tell(f"{files} of code may not run any more. What is open stays open.", key="allow")
+    told = trn(
+        "{n:,} file of code may not run any more. What is open stays open.",
+        "{n:,} files of code may not run any more. What is open stays open.",
+        count,
+    )
+    window.tell(told, key="allow")
     window.refresh()

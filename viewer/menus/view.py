@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication
 from viewer import theme
 from viewer.commands.command import Command
 from viewer.menus import timeline
+from viewer.translation import tr
 from viewer.window.main_window import Window
 from viewer.window.workspaces import BY_ID, WORKSPACES
 
@@ -20,37 +21,38 @@ MODIFIERS = ("Alt", "Alt+Shift", "Ctrl+Alt", "Ctrl+Alt+Shift")
 def commands(w: Window) -> list[Command]:
     """Return the commands of a window."""
     store, canvas = w.session.store, w.canvas
+    named = {"boxes": tr("boxes"), "labels": tr("labels"), "legend": tr("legend")}
 
     def shown(name: str) -> bool:
         return bool(getattr(store.document.view, name))
 
     def flip(name: str) -> None:
-        title = f"{'Hide' if shown(name) else 'Show'} {name}"
+        title = tr("Hide {name}", name=named[name]) if shown(name) else tr("Show {name}", name=named[name])
         store.update(store.document.with_view(**{name: not shown(name)}), title=title)
 
     go = {"menu": "View", "group": "go", "enabled": lambda: w.many}
     zoom = {"menu": "View", "group": "zoom", "enabled": lambda: w.has_picture}
     return [
-        Command("fit", "Fit", canvas.fit, shortcut="F", icon="fit", **zoom),
+        Command("fit", tr("Fit"), canvas.fit, shortcut="F", icon="fit", **zoom),
         Command("actual-size", "100 %", canvas.actual_size, shortcut="1", icon="actual-size", **zoom),
         Command(
-            "zoom-in", "Zoom in", partial(canvas.zoom, 1.25), shortcut=("Ctrl++", "Ctrl+="), icon="zoom-in", **zoom
+            "zoom-in", tr("Zoom in"), partial(canvas.zoom, 1.25), shortcut=("Ctrl++", "Ctrl+="), icon="zoom-in", **zoom
         ),
-        Command("zoom-out", "Zoom out", partial(canvas.zoom, 0.8), shortcut="Ctrl+-", icon="zoom-out", **zoom),
+        Command("zoom-out", tr("Zoom out"), partial(canvas.zoom, 0.8), shortcut="Ctrl+-", icon="zoom-out", **zoom),
         Command(
             "zoom-selection",
-            "Zoom to selection",
+            tr("Zoom to selection"),
             partial(zoom_to_selection, w),
             shortcut="Z",
             menu="View",
             group="zoom",
             enabled=lambda: w.controller.selected_box is not None,
         ),
-        Command("next-picture", "Next picture", partial(w.session.step, 1), shortcut="Right", **go),
-        Command("last-picture", "Previous picture", partial(w.session.step, -1), shortcut="Left", **go),
+        Command("next-picture", tr("Next picture"), partial(w.session.step, 1), shortcut="Right", **go),
+        Command("last-picture", tr("Previous picture"), partial(w.session.step, -1), shortcut="Left", **go),
         Command(
             "boxes",
-            "Boxes",
+            tr("Boxes"),
             partial(flip, "boxes"),
             shortcut="B",
             menu="View",
@@ -59,7 +61,7 @@ def commands(w: Window) -> list[Command]:
         ),
         Command(
             "labels",
-            "Labels",
+            tr("Labels"),
             partial(flip, "labels"),
             shortcut="L",
             menu="View",
@@ -68,21 +70,21 @@ def commands(w: Window) -> list[Command]:
         ),
         Command(
             "knowledge",
-            "What the model knows",
+            tr("What the model knows"),
             w.knowledge.toggle,
             menu="View",
             group="layers",
-            help="A line under the picture: what the model was made for, and which models know more",
+            help=tr("A line under the picture: what the model was made for, and which models know more"),
             checked=lambda: w.knowledge.wanted,
         ),
         Command(
             "legend",
-            "Legend",
+            tr("Legend"),
             partial(flip, "legend"),
             shortcut="Shift+L",
             menu="View",
             group="layers",
-            help="What the colours of boxes and maps mean; it can be dragged",
+            help=tr("What the colours of boxes and maps mean; it can be dragged"),
             checked=lambda: shown("legend"),
         ),
         *[
@@ -96,7 +98,7 @@ def commands(w: Window) -> list[Command]:
                 icon=workspace.icon,
                 help=workspace.help,
                 enabled=partial(w.docks.serves, workspace.id),
-                checked=partial(w.docks.stands_in, workspace.id),
+                checked=partial(w.docks.is_current, workspace.id),
             )
             for number, workspace in enumerate(WORKSPACES, 1)
         ],
@@ -114,7 +116,7 @@ def commands(w: Window) -> list[Command]:
             )
             for number, panel in enumerate(w.panels.entries.values(), 1)
         ],
-        Command("reset-layout", "Reset layout", w.arrange, menu="View/Panels", group="reset"),
+        Command("reset-layout", tr("Reset layout"), w.arrange, menu="View/Panels", group="reset"),
         *[
             Command(
                 f"theme-{scheme}",
@@ -124,10 +126,19 @@ def commands(w: Window) -> list[Command]:
                 group="window",
                 checked=partial(theme_is, w, scheme),
             )
-            for scheme, title in (("system", "Theme of the system"), ("dark", "Dark theme"), ("light", "Light theme"))
+            for scheme, title in (
+                ("system", tr("Theme of the system")),
+                ("dark", tr("Dark theme")),
+                ("light", tr("Light theme")),
+            )
         ],
         Command(
-            "full-screen", "Full screen", partial(toggle_full_screen, w), shortcut="F11", menu="View", group="window"
+            "full-screen",
+            tr("Full screen"),
+            partial(toggle_full_screen, w),
+            shortcut="F11",
+            menu="View",
+            group="window",
         ),
     ]
 
@@ -138,16 +149,16 @@ def playback(w: Window) -> list[Command]:
     live = {"menu": "View/Playback", "group": "live", "enabled": lambda: play.open}
     both = {**live, "enabled": lambda: timeline.plays(w) or play.open}
     return [
-        Command("play", "Play or pause", partial(timeline.play, w), shortcut="Space", icon="play", **both),
-        Command("next-frame", "Next frame", partial(step, 1), shortcut=".", icon="step-forward", **both),
-        Command("last-frame", "Previous frame", partial(step, -1), shortcut=",", icon="step-back", **both),
+        Command("play", tr("Play or pause"), partial(timeline.play, w), shortcut="Space", icon="play", **both),
+        Command("next-frame", tr("Next frame"), partial(step, 1), shortcut=".", icon="step-forward", **both),
+        Command("last-frame", tr("Previous frame"), partial(step, -1), shortcut=",", icon="step-back", **both),
         Command(
             "record",
-            "Record video…",
+            tr("Record video…"),
             play.record,
             shortcut="Ctrl+Shift+R",
             icon="record",
-            help="Write what is shown, with its overlay; again to finish the file",
+            help=tr("Write what is shown, with its overlay; again to finish the file"),
             checked=lambda: play.recording,
             **live,
         ),

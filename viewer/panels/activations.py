@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,6 +21,7 @@ from viewer.session import request_plan
 from viewer.session.document import Document, Look
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
+from viewer.translation import tr
 from viewer.widgets.charts.channel_image import ChannelWindow
 from viewer.widgets.charts.colour_bar import ColourBar
 from viewer.widgets.charts.histogram import ValueHistogram
@@ -36,15 +37,20 @@ from viewer.widgets.tables.fact_card import Card
 INSPECTION = feature_maps.ACTIVATIONS
 UNIT, LAYERS = "activations.unit", "activations.layers"
 THROUGH = "neuron_conductance"  # the map of what reaches the score by way of the clicked channel
-UNITS, EFFECT = "units", "Effect on the picture"
-AUTOMATIC = "Automatic"
-SORTS = (("As they are", "none"), ("Mean", "mean"), ("Largest value", "max"), ("Class relevance", "relevance"))
-SCALES = (("Each its own", feature_maps.OWN), ("One for all", feature_maps.SHARED))
+UNITS, EFFECT = "units", tr("Effect on the picture")
+AUTOMATIC = tr("Automatic")
+SORTS = (
+    (tr("As they are"), "none"),
+    (tr("Mean"), "mean"),
+    (tr("Largest value"), "max"),
+    (tr("Class relevance"), "relevance"),
+)
+SCALES = ((tr("Each its own"), feature_maps.OWN), (tr("One for all"), feature_maps.SHARED))
 HOVER_MS = 80
-NO_UNIT = "Click a channel to lay it over the picture, and to silence it."
-NO_PICTURE = "Open a picture to see what each channel answers to it."
-WAITING = "The activations are on their way…"
-NONE_CHOSEN = "Click a channel to lay it over the picture. Point at a place in it to see what that unit sees."
+NO_UNIT = tr("Click a channel to lay it over the picture, and to silence it.")
+NO_PICTURE = tr("Open a picture to see what each channel answers to it.")
+WAITING = tr("Waiting for the activations…")
+NONE_CHOSEN = tr("Click a channel to lay it over the picture. Point at a place in it to see what that unit sees.")
 
 
 class ActivationPanel(Panel):
@@ -56,33 +62,37 @@ class ActivationPanel(Panel):
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self._generates = False
-        self.silence = QPushButton("Silence this unit")
+        self.silence = QPushButton(tr("Silence this unit"))
         self.silence.setCheckable(True)
-        self.silence.setToolTip("Set the channel to zero, and see the picture without it")
-        self.restore = QPushButton("Restore all")
+        self.silence.setToolTip(tr("Set the channel to zero, and see the picture without it"))
+        self.restore = QPushButton(tr("Restore all"))
         self.layer = choice(
-            "Layer of the activations",
+            tr("Layer of the activations"),
             [(AUTOMATIC, "")],
-            help="Every call with channels; the layer of the maps as well",
+            help=tr("Every call with channels; the layer of the maps as well"),
         )
         self.layer.setMinimumContentsLength(16)
-        self.sort = choice("Order of the channels", SORTS, help="Class relevance is the mean of gradient × activation")
-        self.scale = choice("Scale of the channels", SCALES, help="Each channel on its own scale, or all on one")
-        self.card = Card("Channel")
-        self.histogram = ValueHistogram("Values of the channel")
+        self.sort = choice(
+            tr("Order of the channels"), SORTS, help=tr("Class relevance is the mean of gradient × activation")
+        )
+        self.scale = choice(
+            tr("Scale of the channels"), SCALES, help=tr("Each channel on its own scale, or all on one")
+        )
+        self.card = Card(tr("Channel"))
+        self.histogram = ValueHistogram(tr("Values of the channel"))
         self.bar = ColourBar()
-        self.bar.setAccessibleName("Colours of the channel over the picture")
-        self.copy = copy_button("Copy the numbers of the channel", self._numbers)
-        self.enlarge = QPushButton("Enlarge…")
-        self.enlarge.setToolTip("Open the channel in a window of its own; a double click on it does so too")
+        self.bar.setAccessibleName(tr("Colours of the channel over the picture"))
+        self.copy = copy_button(tr("Copy the numbers of the channel"), self._numbers)
+        self.enlarge = QPushButton(tr("Enlarge…"))
+        self.enlarge.setToolTip(tr("Open the channel in a window of its own; a double click on it does so too"))
         self.enlarge.clicked.connect(self._open)
         self._window: ChannelWindow | None = None
         self.empty = QLabel(NONE_CHOSEN)
         self.empty.setWordWrap(True)
-        self.view = ChannelView("Activations", self._side())
-        self.view.add_control("Layer", self.layer)
-        self.view.add_control("Order", self.sort)
-        self.view.add_control("Scale", self.scale)
+        self.view = ChannelView(tr("Activations"), self._side())
+        self.view.add_control(tr("Layer"), self.layer)
+        self.view.add_control(tr("Order"), self.sort)
+        self.view.add_control(tr("Scale"), self.scale)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self.view)
@@ -101,18 +111,19 @@ class ActivationPanel(Panel):
         self._drawn: tuple[object, ...] = ()
         self._overlay: Layer | None = None
         theme.changes().connect(self._show)
-        self._tell_one()
+        self._show_channel()
 
     def _connect(self) -> None:
         self.grid.describe = self._line
         self.grid.picked.connect(self._pick)
         self.grid.opened.connect(self._open)
         self.grid.hovered.connect(self._hover)
+        self.grid.offers, self.grid.export = self._offers, "export-activations"
         self.layer.activated.connect(self._choose_layer)
-        self.sort.activated.connect(lambda: self._set("Order of the channels", sort=self.sort.currentData()))
+        self.sort.activated.connect(lambda: self._set(tr("Order of the channels"), sort=self.sort.currentData()))
         self.silence.clicked.connect(self._silence)
-        self.restore.clicked.connect(lambda: self._quieten(""))
-        self.scale.activated.connect(lambda: self._set("Scale of the channels", scale=self.scale.currentData()))
+        self.restore.clicked.connect(lambda: self._unused_check(""))
+        self.scale.activated.connect(lambda: self._set(tr("Scale of the channels"), scale=self.scale.currentData()))
 
     @classmethod
     def slots(cls) -> list[tuple[str, Wants]]:
@@ -167,7 +178,7 @@ class ActivationPanel(Panel):
         if there and not reason:
             self._draw()
             self.grid.choose(chosen)
-            self._tell_one()
+            self._show_channel()
         if chosen != self._painted:
             self._painted = chosen
             self.layers_changed.emit()
@@ -219,7 +230,7 @@ class ActivationPanel(Panel):
             layers += feature_maps.field_layers(self._field)
         return layers
 
-    def seen(self, in_view: bool) -> None:
+    def view_changed(self, in_view: bool) -> None:
         """Make requests only while the panel is in view."""
         self._timer.stop()
         self.store.update(self.store.document.with_inside(self.id, in_view))
@@ -241,6 +252,31 @@ class ActivationPanel(Panel):
         row.addLayout(column, 1)
         return side
 
+    def _offers(self, row: int) -> list[tuple[str, Callable[[], object]]]:
+        """Return what can be done with a channel beside showing it."""
+
+        def explain() -> None:
+            self.grid.picked.emit(row)
+            document = self.store.document.explaining(method=THROUGH)
+            self.store.update(document, title=tr("Explain by way of a channel"))
+            self.command_wanted.emit("show-attribution")
+
+        def enlarge() -> None:
+            self.grid.choose(row)
+            self.grid.picked.emit(row)
+            self._open()
+
+        def patches() -> None:
+            if row != self.grid.chosen:
+                self.grid.choose(row)
+                self.grid.picked.emit(row)
+            self.command_wanted.emit("show-patches")
+
+        found: list[tuple[str, Callable[[], object]]] = [(tr("Enlarge…"), enlarge)]
+        if not self._generates:
+            found += [(tr("Explain this"), explain), (tr("Top patches"), patches)]
+        return found
+
     def _pointed(self, document: Document) -> bool:
         """Return whether the stored receptive field belongs to the unit under the pointer."""
         meta = self._field.meta if self._field is not None else {}
@@ -252,7 +288,7 @@ class ActivationPanel(Panel):
         if self._result is not None:
             self.view.summary.setText(feature_maps.activation_summary(self._result))
             self._draw()
-            self._tell_one()
+            self._show_channel()
 
     def _draw(self) -> None:
         assert self._result is not None
@@ -268,7 +304,7 @@ class ActivationPanel(Panel):
         marked = np.isin(np.arange(len(atlas)), muted.get(self._result.meta["layer"], ()))
         self.grid.show_tiles(atlas, order, quiet=self._result.arrays["dead"], marked=marked)
 
-    def _tell_one(self) -> None:
+    def _show_channel(self) -> None:
         """Show the numbers of the selected channel."""
         result, row = self._result, self.grid.chosen
         there = result is not None and 0 <= row < len(result.arrays["maps"])
@@ -279,7 +315,7 @@ class ActivationPanel(Panel):
         if result is None or not there:
             return
         self.silence.setChecked(row in self._muted().get(result.meta["layer"], ()))
-        self.card.set_title(f"Channel {row}")
+        self.card.set_title(tr("Channel {row}", row=row))
         self.card.set_facts(feature_maps.activation_facts(result, row)[1:])
         heat = feature_maps.activation_layer(result, row, self.store.document.look)
         self.histogram.setVisible(heat is not None)
@@ -304,7 +340,10 @@ class ActivationPanel(Panel):
         look = Look(colours=self.store.document.look.colours)
         heat = feature_maps.activation_layer(result, row, look) if result is not None and row >= 0 else None
         if self._window is not None and result is not None and isinstance(heat, Heat):
-            title, values = f"Channel {row} of {result.meta['layer']}", result.arrays["maps"][row]
+            title, values = (
+                tr("Channel {row} of {layer}", row=row, layer=result.meta["layer"]),
+                result.arrays["maps"][row],
+            )
             self._window.show_channel(title, values, low=heat.low, high=heat.high, colours=heat.colour_map)
 
     def _hover(self, place: tuple[int, float, float] | None) -> None:
@@ -327,10 +366,14 @@ class ActivationPanel(Panel):
     def _choose_layer(self) -> None:
         document = self.store.document.explaining(layer=str(self.layer.currentData()))
         document = document.with_value(INSPECTION, chosen=None).with_value(THROUGH, channel=None).with_view(unit=None)
-        self.store.update(document, title="Layer")
+        self.store.update(document, title=tr("Layer"))
 
     def _pick(self, channel: int) -> None:
-        title = f"Channel {channel} over the picture" if channel >= 0 else "No channel over the picture"
+        title = (
+            tr("Channel {channel} over the picture", channel=channel)
+            if channel >= 0
+            else tr("No channel over the picture")
+        )
         self._set(title, chosen=None if channel < 0 else channel)
 
     def _set(self, title: str, **changed: object) -> None:
@@ -358,11 +401,11 @@ class ActivationPanel(Panel):
             return
         layer, muted = str(self._result.meta["layer"]), self._muted()
         muted[layer] = tuple(sorted({*muted.get(layer, ())} ^ {self.grid.chosen}))
-        self._quieten(silenced_units.write(muted))
+        self._unused_check(silenced_units.write(muted))
 
-    def _quieten(self, text: str) -> None:
+    def _unused_check(self, text: str) -> None:
         document = self.store.document.with_value("decode", silent=text or None)
-        self.store.update(document, title="Silence units" if text else "Restore all units")
+        self.store.update(document, title=tr("Silence units") if text else tr("Restore all units"))
 
     def _line(self, row: int) -> str:
         there = self._result is not None and row < len(self._result.arrays["maps"])

@@ -13,49 +13,52 @@ from models.requests import Request
 from models.types import Failure, Result
 from viewer import theme
 from viewer.canvas.mosaic import signed, tinted
-from viewer.panels.base import GAP, Panel
+from viewer.engine_texts import shown
+from viewer.panels.base import GAP, FormPanel
 from viewer.presenters import latent_code
 from viewer.presenters.heatmap import DIVERGING
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
+from viewer.translation import tr
 from viewer.widgets.charts.kl_bars import KLBars
-from viewer.widgets.controls.form import Form
 from viewer.widgets.controls.section import Section
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 from viewer.widgets.pictures.gallery import Gallery
-from viewer.widgets.pictures.map_readout import MapReading, plain_label
+from viewer.widgets.pictures.map_readout import MapReading
 
 INSPECTION, FOLDER = "elbo", "anatomy.folder"
-NO_PICTURE = "Drop a picture to see how the model encodes it, and what it loses."
-WAITING = "Waiting for the answer…"
-BEFORE = "{name} was open before this model. It is not encoded until you ask."
-OVER = "Over a folder of pictures"
+NO_PICTURE = tr("Drop a picture to see how the model encodes it, and what it loses.")
+WAITING = tr("Waiting for the answer…")
+BEFORE = tr("{name} was open before this model. It is not encoded until you ask.")
+OVER = tr("Over a folder of pictures")
 WEAK_NATS, MOST_NATS = 0.05, 1e6
 
 
-class AnatomyPanel(Panel):
+class AnatomyPanel(FormPanel):
     """A picture's reconstruction and difference, its ELBO and IWAE bound, the KL per dimension; a folder's figures."""
 
     id: ClassVar[str] = "anatomy"
+    settings_of: ClassVar[str] = INSPECTION
+    settings_title: ClassVar[str] = tr("Settings of the bound")
+    words_title: ClassVar[str] = tr("State of the anatomy")
+    live: ClassVar[bool] = False
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.words = plain_label("State of the anatomy")
-        self.gallery = Gallery(("Picture", "Reconstruction", "Difference"))
+        self.gallery = Gallery((tr("Picture"), tr("Reconstruction"), tr("Difference")))
         self.reading = MapReading()
         for part in (self.reading.bar, self.reading.value, self.reading.warning):
             part.hide()
-        self.bars = KLBars("KL divergence by dimension")
-        self.encode = QPushButton("Encode this picture")
+        self.bars = KLBars(tr("KL divergence by dimension"))
+        self.encode = QPushButton(tr("Encode this picture"))
         self.encode.hide()
-        self.go = QPushButton("Go to its code")
-        self.go.setToolTip("The mean of the posterior; opening a picture goes there automatically")
+        self.go = QPushButton(tr("Go to its code"))
+        self.go.setToolTip(tr("The mean of the posterior; opening a picture goes there automatically"))
         self.whole = Section(OVER)
-        self.over = QCheckBox("Encode the whole folder")
-        self.verdict = plain_label("What the encoder does over the folder")
-        self.settings = Section("Settings of the bound")
-        self.form: Form | None = None
+        self.over = QCheckBox(tr("Encode the whole folder"))
+        self.verdict = WrappedLabel(tr("What the encoder does over the folder"))
         self._result: Result | None = None
         self._folder: Result | None = None
         inside = QWidget()
@@ -68,8 +71,8 @@ class AnatomyPanel(Panel):
         for part in (self.words, self.encode, self.gallery, self.reading, self.bars):
             column.addWidget(part)
         column.addLayout(foot)
-        choose = QPushButton("Choose…")
-        choose.setAccessibleName("Choose real pictures")
+        choose = QPushButton(tr("Choose…"))
+        choose.setAccessibleName(tr("Choose real pictures"))
         choose.clicked.connect(lambda: self.command_wanted.emit("latent-reals"))
         line = QHBoxLayout()
         line.addWidget(self.over, 1)
@@ -82,8 +85,8 @@ class AnatomyPanel(Panel):
         column.addWidget(self.whole)
         column.addWidget(self.settings)
         column.addStretch(1)
-        self.fill(inside, "Anatomy")
-        self.go.clicked.connect(self._go)
+        self.fill(inside, tr("Anatomy"))
+        self.go.clicked.connect(self._go_to_code)
         self.encode.clicked.connect(self._encode)
         self.over.toggled.connect(self._encode_all)
         theme.changes().connect(self._show)
@@ -112,14 +115,7 @@ class AnatomyPanel(Panel):
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the settings, and what can be requested."""
-        offer = description.offers.get(INSPECTION) if description else None
-        if offer is not None and not offer.reason:
-            if self.form is None:
-                self.form = Form(offer.parameters)
-                self.form.committed.connect(self._set)
-                self.form.reset_requested.connect(self._own)
-                self.settings.add(self.form)
-            self.form.set_values({**offer.defaults, **request_plan.given(document, INSPECTION, description)})
+        super().refresh(document, description)
         with QSignalBlocker(self.over):
             self.over.setChecked(document.view.posterior)
         self.over.setEnabled(bool(latent_code.real_folder(document)))
@@ -150,11 +146,9 @@ class AnatomyPanel(Panel):
 
     def show_failure(self, slot: str, failure: Failure) -> bool | None:
         """Show the reason in the panel; keep the last result."""
-        label = {self.id: self.words, FOLDER: self.verdict}.get(slot)
-        if label is None or failure.cancelled:
-            return None
-        label.setText(failure.text)
-        label.show()
+        if slot != FOLDER or failure.cancelled:
+            return super().show_failure(slot, failure)
+        self.verdict.setText(failure.text)
         return True
 
     def forget(self) -> None:
@@ -168,7 +162,7 @@ class AnatomyPanel(Panel):
         for part in (self.gallery, self.reading, self.bars, self.go):
             part.setVisible(there)
         if self._folder is not None:
-            self._tell_folder(self._folder)
+            self._show_folder(self._folder)
         if result is None:
             return
         arrays, meta = result.arrays, result.meta
@@ -177,47 +171,55 @@ class AnatomyPanel(Panel):
         over = self._folder.arrays["kl"] if self._folder is not None else None
         same = over if over is not None and over.shape == arrays["kl"].shape else None
         self.bars.show_values(arrays["kl"], quiet=arrays["kl"] < WEAK_NATS, other=same)
-        scale = f" (sigma {meta['sigma']:g})" if "sigma" in meta else ""
+        scale = tr(" (sigma {sigma:g})", sigma=meta["sigma"]) if "sigma" in meta else ""
         self.reading.set_facts(
             [
                 ("ELBO", f"{nats(meta['elbo'])} nats"),
                 ("IWAE", f"{nats(meta['iwae'])} nats"),
-                ("Bits a value", f"{meta['bits_per_value']:.4g}"),
-                ("Effective samples", f"{meta['ess']:.1f} of {meta['samples']:,}"),
-                ("Reconstruction", f"{nats(meta['rec'])} nats"),
-                ("KL divergence", f"{nats(meta['kl_total'])} nats"),
-                ("Likelihood", f"{str(meta['likelihood']).capitalize()}{scale}"),
+                (tr("Bits a value"), f"{meta['bits_per_value']:.4g}"),
+                (tr("Effective samples"), tr("{ess:.1f} of {samples:,}", ess=meta["ess"], samples=meta["samples"])),
+                (tr("Reconstruction"), f"{nats(meta['rec'])} nats"),
+                (tr("KL divergence"), f"{nats(meta['kl_total'])} nats"),
+                (tr("Likelihood"), f"{str(meta['likelihood']).capitalize()}{scale}"),
             ]
         )
         self.reading.set_warning(meta["outside"])
-        self.words.setText(" ".join(filter(None, (meta["note"], meta.get("typical", "")))))
+        self.words.setText(" ".join(map(shown, filter(None, (meta["note"], meta.get("typical", ""))))))
         self.words.setVisible(bool(self.words.text()))
         self.encode.hide()
 
-    def _tell_folder(self, result: Result) -> None:
+    def _show_folder(self, result: Result) -> None:
         meta, active = result.meta, int(result.arrays["active"].sum())
         low, high = meta["band"]
-        told = [meta["verdict"], f"Active units: {active} of {len(result.arrays['active'])} (variance over 0.01)."]
-        told.append(f"{meta['count']:,} pictures; codes {meta['norm']:.2f} long, 95 % from {low:.2f} to {high:.2f}.")
-        self.verdict.setText("\n".join(told))
+        sentences = [
+            shown(meta["verdict"]),
+            tr(
+                "Active units: {active} of {active_2} (variance over 0.01).",
+                active=active,
+                active_2=len(result.arrays["active"]),
+            ),
+        ]
+        sentences.append(
+            tr(
+                "{count:,} pictures; codes {norm:.2f} long, 95 % from {low:.2f} to {high:.2f}.",
+                count=meta["count"],
+                norm=meta["norm"],
+                low=low,
+                high=high,
+            )
+        )
+        self.verdict.setText("\n".join(sentences))
 
-    def _go(self) -> None:
+    def _go_to_code(self) -> None:
         if self._result is not None:
             code = np.asarray(self._result.arrays["mu"], np.float32)
-            self.store.update(latent_code.at(self.store.document, code), title="Go to the picture's code")
+            self.store.update(latent_code.at(self.store.document, code), title=tr("Go to the picture's code"))
 
     def _encode(self) -> None:
-        self.store.update(self.store.document.with_latent(unasked=None), title="Encode the picture")
+        self.store.update(self.store.document.with_latent(unasked=None), title=tr("Encode the picture"))
 
     def _encode_all(self, wanted: bool) -> None:
         self.store.update(self.store.document.with_view(posterior=wanted))
-
-    def _set(self, name: str, value: object) -> None:
-        document = self.store.document.with_value(INSPECTION, **{name: value})  # type: ignore[arg-type]
-        self.store.update(document, title=f"Bound: {name}")
-
-    def _own(self) -> None:
-        self.store.update(self.store.document.with_own(INSPECTION), title="Own settings of the bound")
 
 
 def _waits(document: Document) -> bool:

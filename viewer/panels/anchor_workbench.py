@@ -30,19 +30,21 @@ from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
+from viewer.translation import tr
 from viewer.widgets.charts.histogram import IoUHistogram
 from viewer.widgets.controls.anchor_design_form import DesignFields
 from viewer.widgets.controls.fields import CheckRow
 from viewer.widgets.controls.form import Form
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 
 MATCH, COVERAGE = "match", "coverage"
 FORM = ("fg", "bg", "low_quality", "matched", "forced", "ignored")
-NO_TRUTH = (
+NO_TRUTH = tr(
     "Open ground truth (COCO, Pascal VOC or YOLO) to see which anchors would learn which object, and which object none "
     "fits. It needs no trained weights."
 )
-OFF = "Switch on to match the anchors with the ground truth."
-WAITING = "Waiting for the answer…"
+OFF = tr("Switch on to match the anchors with the ground truth.")
+WAITING = tr("Waiting for the answer…")
 ROW_PX = 22
 MOST_ROWS = 7
 
@@ -61,29 +63,33 @@ class WorkbenchPanel(Panel):
         self._covered: Result | None = None
         self._chosen = -1
         self.form: Form | None = None
-        self.about = _text("What the workbench shows")
-        self.open = QPushButton("Open ground truth…")
-        self.open.setAccessibleName("Open ground truth for the anchors")
+        self.about = WrappedLabel(tr("What the workbench shows"), wide=True)
+        self.open = QPushButton(tr("Open ground truth…"))
+        self.open.setAccessibleName(tr("Open ground truth for the anchors"))
         self.open.clicked.connect(lambda: self.command_wanted.emit("open-truth"))
-        self.on = CheckRow("Match anchors", help="Show on the picture which anchors would learn which object.")
+        self.on = CheckRow(tr("Match anchors"), help=tr("Show on the picture which anchors would learn which object."))
         self.on.changed.connect(self._switch)
-        self.levels = _table("Anchors per level", ("", "Matched", "Forced", "Ignored", "Backgr."))
-        self.levels.setToolTip("Matched, forced, ignored and background anchors. Choose a level to see it alone")
+        self.levels = _table(tr("Anchors per level"), ("", tr("Matched"), tr("Forced"), tr("Ignored"), tr("Backgr.")))
+        self.levels.setToolTip(tr("Matched, forced, ignored and background anchors. Choose a level to see it alone"))
         self.levels.itemSelectionChanged.connect(self._level_chosen)
-        self.objects = _table("Objects and the anchors that fit them", ("Object", "Size", "Best IoU", "Anchors"))
-        self.objects.setToolTip("Choose an object to see its anchors alone")
+        self.objects = _table(
+            tr("Objects and the anchors that fit them"), (tr("Object"), tr("Size"), tr("Best IoU"), tr("Anchors"))
+        )
+        self.objects.setToolTip(tr("Choose an object to see its anchors alone"))
         self.objects.itemSelectionChanged.connect(self._object_chosen)
         self.design = DesignFields()
         self.design.changed.connect(self._redesign)
-        self.coverage = _text("Coverage of the data set")
-        self.bars = IoUHistogram("Objects of the data set by the IoU of their best anchor")
-        self.suggest = QPushButton("Suggest by k-means")
-        self.suggest.setToolTip("Find scales and ratios from the shapes of the data set's objects")
+        self.coverage = WrappedLabel(tr("Coverage of the data set"), wide=True)
+        self.bars = IoUHistogram(tr("Objects of the data set by the IoU of their best anchor"))
+        self.suggest = QPushButton(tr("Suggest by k-means"))
+        self.suggest.setToolTip(tr("Find scales and ratios from the shapes of the data set's objects"))
         self.suggest.clicked.connect(self._suggest)
-        self.use = QPushButton("Use the suggestion")
+        self.use = QPushButton(tr("Use the suggestion"))
         self.use.clicked.connect(self._use)
-        self.details = _text("Coverage by size and class")
-        self._titles = [_title(text) for text in ("Levels", "Objects on this picture", "Anchors", "Whole data set")]
+        self.details = WrappedLabel(tr("Coverage by size and class"), wide=True)
+        self._titles = [
+            _title(text) for text in (tr("Levels"), tr("Objects on this picture"), tr("Anchors"), tr("Whole data set"))
+        ]
         self._lay_out()
 
     @staticmethod
@@ -139,7 +145,7 @@ class WorkbenchPanel(Panel):
 
     def restyle(self, layers: list[Layer], document: Document) -> list[Layer]:
         """Hide the labels of detections while anchors are matched, so that those of the objects can be read."""
-        return layers if document.view.anchors != MATCH else anchor_matches.quieted(layers)
+        return layers if document.view.anchors != MATCH else anchor_matches.without_other_labels(layers)
 
     def picked(self, layer: str, row: int) -> bool:
         """Select the clicked object and show its anchors alone; a second click shows all again."""
@@ -221,18 +227,18 @@ class WorkbenchPanel(Panel):
 
     def _reset(self) -> None:
         own: dict[str, None] = dict.fromkeys(FORM)
-        self.store.update(self.store.document.with_value(MATCH, **own), title="Reset anchor matching")
+        self.store.update(self.store.document.with_value(MATCH, **own), title=tr("Reset anchor matching"))
 
     def _switch(self, on: object) -> None:
         document = self.store.document.with_view(anchors=MATCH if on else "off", anchor_at=None)
-        self.store.update(document, title="Match anchors")
+        self.store.update(document, title=tr("Match anchors"))
 
     def _redesign(self, scales: str, ratios: str) -> None:
         document = self.store.document.with_value(MATCH, scales=scales or None, ratios=ratios or None)
-        self.store.update(document, title="Scales and ratios of the anchors")
+        self.store.update(document, title=tr("Scales and ratios of the anchors"))
 
     def _suggest(self) -> None:
-        self.store.update(self.store.document.with_value(COVERAGE, suggest=True), title="Suggest anchors")
+        self.store.update(self.store.document.with_value(COVERAGE, suggest=True), title=tr("Suggest anchors"))
 
     def _use(self) -> None:
         if self._covered is not None:
@@ -253,7 +259,7 @@ class WorkbenchPanel(Panel):
     def _level_chosen(self) -> None:
         rows = [self.levels.indexOfTopLevelItem(item) for item in self.levels.selectedItems()]
         level = rows[0] - 1 if rows else -1
-        self.store.update(self.store.document.with_view(anchor_level=level), title="Pyramid level")
+        self.store.update(self.store.document.with_view(anchor_level=level), title=tr("Pyramid level"))
 
     def _object_chosen(self) -> None:
         rows = [item.data(0, Qt.ItemDataRole.UserRole) for item in self.objects.selectedItems()]
@@ -265,8 +271,8 @@ class WorkbenchPanel(Panel):
     def _list_levels(self, result: Result) -> None:
         counts = result.arrays["counts"]
         grid = zip(result.meta["grid"], result.meta["per_cell"], strict=True)
-        tips = ["Every level", *(f"{w} × {h} cells × {a} anchors" for (h, w), a in grid)]
-        lines = [("All", counts.sum(axis=0)), *((str(i), line) for i, line in enumerate(counts))]
+        tips = [tr("Every level"), *(tr("{w} × {h} cells × {a} anchors", w=w, h=h, a=a) for (h, w), a in grid)]
+        lines = [(tr("All"), counts.sum(axis=0)), *((str(i), line) for i, line in enumerate(counts))]
         _fill(self.levels, [(name, *(f"{n:,}" for n in line)) for name, line in lines], tips=tips)
         self.levels.blockSignals(True)
         whole = self.levels.topLevelItem(0)
@@ -304,7 +310,7 @@ class WorkbenchPanel(Panel):
             column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.details)
         column.addStretch(1)
-        self.fill(inside, "Anchor workbench settings")
+        self.fill(inside, tr("Anchor workbench settings"))
         self._show()
 
 
@@ -318,15 +324,6 @@ def _own(result: Result) -> Design:
 
 def _texts(covered: Result) -> tuple[str, str]:
     return covered.meta["scales"], covered.meta["ratios"]
-
-
-def _text(name: str) -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setAccessibleName(name)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    return label
 
 
 def _title(text: str) -> QLabel:

@@ -16,15 +16,19 @@ from viewer.presenters import detections, lineage
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
+from viewer.translation import tr
 from viewer.widgets.charts.colour_bar import ColourBar
 
 MODES = {
-    "off": ("Off", ""),
-    "here": ("At a place", "Move over the picture to see the anchors there; click to pin the place, again to free it."),
-    "density": ("Density of all", "How many anchors cover each part of the picture."),
-    "all": ("All", "Every anchor as a box, one colour for each pyramid level."),
-    "lineage": ("Behind the selection", "Click a detection: the anchor and proposal it came from."),
-    "match": ("Matched to ground truth", "The anchor workbench shows which anchors would learn which object."),
+    "off": (tr("Off"), ""),
+    "here": (
+        tr("At a place"),
+        tr("Move over the picture to see the anchors there; click to pin the place, again to free it."),
+    ),
+    "density": (tr("Density of all"), tr("How many anchors cover each part of the picture.")),
+    "all": (tr("All"), tr("Every anchor as a box, one colour for each pyramid level.")),
+    "lineage": (tr("Behind the selection"), tr("Click a detection: the anchor and proposal it came from.")),
+    "match": (tr("Matched to ground truth"), tr("The anchor workbench shows which anchors would learn which object.")),
 }
 LEVELLED = ("here", "density", "all", "match")
 NOTHING = ""
@@ -39,16 +43,16 @@ class AnchorPanel(Panel):
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self.mode = QComboBox()
-        self.mode.setAccessibleName("Show anchors")
+        self.mode.setAccessibleName(tr("Show anchors"))
         for key, (title, help_text) in MODES.items():
             self.mode.addItem(title, key)
             self.mode.setItemData(self.mode.count() - 1, help_text, Qt.ItemDataRole.ToolTipRole)
         self.level = QComboBox()
-        self.level.setAccessibleName("Pyramid level")
-        self.level.addItem("All levels", -1)
+        self.level.setAccessibleName(tr("Pyramid level"))
+        self.level.addItem(tr("All levels"), -1)
         self.text = QLabel()
         self.text.setWordWrap(True)
-        self.text.setAccessibleName("About the anchors shown")
+        self.text.setAccessibleName(tr("About the anchors shown"))
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         inside = QWidget()
@@ -56,12 +60,12 @@ class AnchorPanel(Panel):
         form.setContentsMargins(GAP, GAP, GAP, GAP)
         form.setSpacing(GAP)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("Show", self.mode)
-        form.addRow("Level", self.level)
+        form.addRow(tr("Show"), self.mode)
+        form.addRow(tr("Level"), self.level)
         self.bar = ColourBar()
         form.addRow(self.bar)
         form.addRow(self.text)
-        self.fill(inside, "Anchor settings")
+        self.fill(inside, tr("Anchor settings"))
         self.mode.activated.connect(self._choose_mode)
         self.level.activated.connect(self._choose_level)
         self._anchors: Result | None = None
@@ -82,7 +86,7 @@ class AnchorPanel(Panel):
         self.mode.setCurrentIndex(list(MODES).index(document.view.anchors))
         index = self.level.findData(document.view.anchor_level)
         self.level.setCurrentIndex(max(index, 0))
-        self._tell(document, reason)
+        self._update_text(document, reason)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Store the anchors; also the lineage, for one of the modes, which the lineage panel paints."""
@@ -92,7 +96,7 @@ class AnchorPanel(Panel):
             self._anchors = result
             self._list_levels(result)
             self.layers_changed.emit()
-        self._tell(self.store.document, "")
+        self._update_text(self.store.document, "")
 
     def forget(self) -> None:
         """Drop the anchors of the previous picture or model."""
@@ -114,7 +118,7 @@ class AnchorPanel(Panel):
         """Follow the pointer unless a place is pinned."""
         if self.store.document.view.anchors == "here" and place != self._hover:
             self._hover = place
-            self._tell(self.store.document, "")
+            self._update_text(self.store.document, "")
             self.layers_changed.emit()
 
     def clicked(self, place: tuple[float, float]) -> bool:
@@ -122,7 +126,7 @@ class AnchorPanel(Panel):
         view = self.store.document.view
         if view.anchors != "here":
             return False
-        title = "Free the place" if view.anchor_at else "Pin the place"
+        title = tr("Free the place") if view.anchor_at else tr("Pin the place")
         self.store.update(self.store.document.with_view(anchor_at=None if view.anchor_at else place), title=title)
         return True
 
@@ -132,17 +136,17 @@ class AnchorPanel(Panel):
     def _choose_mode(self) -> None:
         mode = str(self.mode.currentData())
         document = self.store.document.with_view(anchors=mode, anchor_at=None)
-        self.store.update(document, title=f"Anchors: {MODES[mode][0].lower()}")
+        self.store.update(document, title=tr("Anchors: {modes}", modes=MODES[mode][0].lower()))
 
     def _choose_level(self) -> None:
         document = self.store.document.with_view(anchor_level=int(self.level.currentData()))
-        self.store.update(document, title="Pyramid level")
+        self.store.update(document, title=tr("Pyramid level"))
 
     def _list_levels(self, result: Result) -> None:
         grid, per_cell = result.arrays["grid"], result.arrays["per_cell"]
-        wanted = [("All levels", -1)]
+        wanted = [(tr("All levels"), -1)]
         wanted += [
-            (f"Level {i}: {w} × {h} cells × {a}", i)
+            (tr("Level {i}: {w} × {h} cells × {a}", i=i, w=w, h=h, a=a), i)
             for i, ((h, w), a) in enumerate(zip(grid.tolist(), per_cell.tolist(), strict=True))
         ]
         self.level.clear()
@@ -150,7 +154,7 @@ class AnchorPanel(Panel):
             self.level.addItem(title, data)
         self.level.setCurrentIndex(max(self.level.findData(self.store.document.view.anchor_level), 0))
 
-    def _tell(self, document: Document, reason: str) -> None:
+    def _update_text(self, document: Document, reason: str) -> None:
         density = document.view.anchors == "density" and self._anchors is not None
         self.bar.setVisible(density)
         if density and self._anchors is not None:
@@ -162,15 +166,31 @@ class AnchorPanel(Panel):
         view, place = document.view, self._place(document)
         if view.anchors == "here" and self._anchors is not None and place is not None:
             rows = detections.anchors_at(self._anchors, *place, level=view.anchor_level)
-            pinned = "pinned at" if view.anchor_at else "at"
-            lines = [f"{len(rows)} anchors {pinned} x {place[0]:.0f}, y {place[1]:.0f}"]
+            pinned = tr("pinned at") if view.anchor_at else "at"
+            lines = [
+                tr(
+                    "{rows} anchors {pinned} x {place:.0f}, y {place_2:.0f}",
+                    rows=len(rows),
+                    pinned=pinned,
+                    place=place[0],
+                    place_2=place[1],
+                )
+            ]
             return "\n".join([*lines, *detections.anchor_sizes(self._anchors, rows)])
         if view.anchors == "density" and self._anchors is not None:
             values = detections.density_layer(self._anchors, level=view.anchor_level).values
             total = self._anchors.meta["anchors"]
-            return f"{total:,} anchors; a place is covered by {values.min():.0f} to {values.max():.0f} of them."
+            return tr(
+                "{total:,} anchors; a place is covered by {values:.0f} to {values_2:.0f} of them.",
+                total=total,
+                values=values.min(),
+                values_2=values.max(),
+            )
         if view.anchors == "all" and self._anchors is not None:
-            return f"{len(detections.all_anchors_layer(self._anchors, level=view.anchor_level)):,} anchors"
+            return tr(
+                "{all_anchors_layer:,} anchors",
+                all_anchors_layer=len(detections.all_anchors_layer(self._anchors, level=view.anchor_level)),
+            )
         if view.anchors == "lineage" and self._lineage is not None and document.selected >= 0:
             return lineage.lineage_text(self._lineage)
         return NOTHING

@@ -19,14 +19,15 @@ from viewer.presenters import latent_code, latent_directions
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
-from viewer.widgets.pictures.map_readout import plain_label
+from viewer.translation import tr
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 from viewer.widgets.pictures.qimages import rgb
 
 SLOTS = ("A", "B", "C")
 RESULT = "A − B + C"
 SIGNS = ("−", "+", "=")
 SIDE_PX = 60
-HINT = "Put codes aside as A, B and C: click an empty place, or the button under it."
+HINT = tr("Put codes aside as A, B and C: click an empty place, or the button under it.")
 
 
 class ArithmeticPanel(Panel):
@@ -37,8 +38,8 @@ class ArithmeticPanel(Panel):
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self.tiles = {name: _tile() for name in (*SLOTS, RESULT)}
-        self.puts = {name: QPushButton(f"As {name}") for name in SLOTS}
-        self.words = plain_label("What the result is")
+        self.puts = {name: QPushButton(tr("As {name}", name=name)) for name in SLOTS}
+        self.words = WrappedLabel(tr("What the result is"))
         self.words.setText(HINT)
         self._space: Space | None = None
         self._codes: dict[str, str] = {}
@@ -50,8 +51,8 @@ class ArithmeticPanel(Panel):
             grid.setColumnStretch(2 * at, 1)
             if name in self.puts:
                 put = self.puts[name]
-                put.setAccessibleName(f"Put this code aside as {name}")
-                put.setToolTip(f"Store the current code as {name}")
+                put.setAccessibleName(tr("Put this code aside as {name}", name=name))
+                put.setToolTip(tr("Store the current code as {name}", name=name))
                 put.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
                 grid.addWidget(QLabel(SIGNS[at]), 0, 2 * at + 1)
                 grid.addWidget(put, 1, 2 * at)
@@ -80,7 +81,7 @@ class ArithmeticPanel(Panel):
         }
         return {slot: request for slot, request in made.items() if request is not None}
 
-    def seen(self, in_view: bool) -> None:
+    def view_changed(self, in_view: bool) -> None:
         """Make requests only while the panel is in view."""
         self.store.update(self.store.document.with_inside(self.id, in_view))
 
@@ -92,16 +93,18 @@ class ArithmeticPanel(Panel):
             there = name in self._codes
             if not there:
                 self._pictures.pop(name, None)
-            empty = f"Store the current code here as {name}" if name in SLOTS else "Fill A, B and C first"
-            tile.setToolTip(f"Go to {name}" if there else empty)
+            empty = (
+                tr("Store the current code here as {name}", name=name) if name in SLOTS else tr("Fill A, B and C first")
+            )
+            tile.setToolTip(tr("Go to {name}", name=name) if there else empty)
             tile.setAccessibleName(tile.toolTip())
             tile.setEnabled(there or name in SLOTS)
             tile.setText("" if name in self._pictures else name if name in SLOTS else "")
             tile.setIcon(_icon(self._pictures[name]) if name in self._pictures else QIcon())
         text = self._codes.get(RESULT)
         code = self._parsed(text) if text else None
-        told = latent_code.typical(code, self._space) if code is not None and self._space is not None else HINT
-        self.words.setText(told)
+        hint = latent_code.typical(code, self._space) if code is not None and self._space is not None else HINT
+        self.words.setText(hint)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Show the picture of a code."""
@@ -130,12 +133,12 @@ class ArithmeticPanel(Panel):
             self._put(name)
             return
         document = self.store.document.with_latent(code=self._codes[name], at=-1)
-        self.store.update(document, title=f"Go to {name}")
+        self.store.update(document, title=tr("Go to {name}", name=name))
 
     def _put(self, name: str) -> None:
         document = self.store.document
         aside = document.latent.put(name, self._text(document))
-        self.store.update(document.with_latent(aside=aside), title=f"Put aside as {name}")
+        self.store.update(document.with_latent(aside=aside), title=tr("Put aside as {name}", name=name))
 
     def _text(self, document: Document) -> str:
         """Return the current code as numbers instead of a seed, whose meaning depends on the truncation."""

@@ -19,6 +19,7 @@ from viewer.presenters.heatmap import heat_layer
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
+from viewer.translation import tr
 from viewer.widgets.charts.colour_bar import ColourBar
 from viewer.widgets.controls.number_entry import Entry
 from viewer.widgets.pictures.channel_view import ChannelView, choice, copy_button, fill_choice, set_choice
@@ -26,13 +27,13 @@ from viewer.widgets.tables.fact_card import Card
 
 INSPECTION = feature_maps.ATTENTION
 HOVER_MS = 60
-NO_PICTURE = "Open a picture to see where the network's patches look."
-WAITING = "The attention is on its way…"
-HELP = "click a patch of the picture to look from there; what is read need not be what decides"
+NO_PICTURE = tr("Open a picture to see what the network's patches attend to.")
+WAITING = tr("Waiting for the attention…")
+HELP = tr("click a patch of the picture to see what it attends to; what it attends to need not be what decides")
 SHOWS = (
-    ("Rollout", feature_maps.ROLLOUT),
-    ("One block", feature_maps.BLOCK),
-    ("Position similarity", feature_maps.POSITION),
+    (tr("Rollout"), feature_maps.ROLLOUT),
+    (tr("One block"), feature_maps.BLOCK),
+    (tr("Position similarity"), feature_maps.POSITION),
 )
 
 
@@ -44,18 +45,20 @@ class AttentionPanel(Panel):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.show_box = choice("Attention shown", SHOWS, help="All blocks together, one of them, or the positions")
-        self.block = choice("Attention block", [("0", 0)])
-        self.head = choice("Attention head", [("Mean", -1)])
+        self.show_box = choice(
+            tr("Attention shown"), SHOWS, help=tr("All blocks together, one of them, or the positions")
+        )
+        self.block = choice(tr("Attention block"), [("0", 0)])
+        self.head = choice(tr("Attention head"), [(tr("Mean"), -1)])
         self.discard = Entry(low=0.0, high=0.95, step=0.05)
-        self.discard.setAccessibleName("Discard of the rollout")
-        self.discard.setToolTip("The share of the weakest attention in each row that the rollout leaves out")
-        self.follow = QCheckBox("Follow the pointer")
-        self.follow.setToolTip("Show where the patch under the pointer looks")
-        self.card = Card("Rollout")
+        self.discard.setAccessibleName(tr("Discard of the rollout"))
+        self.discard.setToolTip(tr("The share of the weakest attention in each row that the rollout leaves out"))
+        self.follow = QCheckBox(tr("Follow pointer"))
+        self.follow.setToolTip(tr("Show where the patch under the pointer looks"))
+        self.card = Card(tr("Rollout"))
         self.bar = ColourBar()
-        self.bar.setAccessibleName("Colours of the attention")
-        self.copy = copy_button("Copy the numbers of the attention", self._numbers)
+        self.bar.setAccessibleName(tr("Colours of the attention"))
+        self.copy = copy_button(tr("Copy the numbers of the attention"), self._numbers)
         self.card.put(self.copy, stretch=0)
         side = QWidget()
         column = QVBoxLayout(side)
@@ -64,11 +67,11 @@ class AttentionPanel(Panel):
         for part in (self.card, self.bar):
             column.addWidget(part)
         column.addStretch(1)
-        self.view = ChannelView("Attention heads", side)
-        self.view.add_control("Show", self.show_box)
-        self.view.add_control("Block", self.block)
-        self.view.add_control("Head", self.head)
-        self.view.add_control("Discard", self.discard)
+        self.view = ChannelView(tr("Attention heads"), side)
+        self.view.add_control(tr("Show"), self.show_box)
+        self.view.add_control(tr("Block"), self.block)
+        self.view.add_control(tr("Head"), self.head)
+        self.view.add_control(tr("Discard"), self.discard)
         self.view.add_wide(self.follow)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -76,11 +79,11 @@ class AttentionPanel(Panel):
         self.grid = self.view.grid
         self.grid.describe = self._line
         self.grid.picked.connect(self._pick)
-        self.show_box.activated.connect(lambda: self._set("Attention", show=self.show_box.currentData()))
+        self.show_box.activated.connect(lambda: self._set(tr("Attention"), show=self.show_box.currentData()))
         self.block.activated.connect(lambda: self._choose(block=self.block.currentData()))
         self.head.activated.connect(lambda: self._choose(head=self.head.currentData()))
-        self.discard.valueChanged.connect(lambda value: self._set("Discard", discard=round(value, 4)))
-        self.follow.clicked.connect(lambda on: self._set("Follow the pointer", follow=on))
+        self.discard.valueChanged.connect(lambda value: self._set(tr("Discard"), discard=round(value, 4)))
+        self.follow.clicked.connect(lambda on: self._set(tr("Follow pointer"), follow=on))
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(HOVER_MS)
@@ -121,7 +124,7 @@ class AttentionPanel(Panel):
         self.discard.blockSignals(False)
         self.follow.setChecked(bool(values.get("follow", False)))
         if there and not reason:
-            self._tell(document)
+            self._update_text(document)
         if self._painted != (show, block, head):
             self._painted = (show, block, head)
             self.layers_changed.emit()
@@ -133,7 +136,7 @@ class AttentionPanel(Panel):
         self._result = result
         self._about = (request.model, request.source)
         fill_choice(self.block, [(str(i), i) for i in range(len(result.meta["blocks"]))])
-        fill_choice(self.head, [("Mean", -1), *((str(i), i) for i in range(result.meta["heads"]))])
+        fill_choice(self.head, [(tr("Mean"), -1), *((str(i), i) for i in range(result.meta["heads"]))])
         titles = SHOWS if "position" in result.arrays else SHOWS[:2]
         fill_choice(self.show_box, titles)
         self._show()
@@ -178,10 +181,10 @@ class AttentionPanel(Panel):
         if patch < 0:
             return False
         again = patch == self.store.document.values(INSPECTION).get("query", -1)
-        self._set("Look from the class token" if again else "Look from a patch", query=-1 if again else patch)
+        self._set(tr("Look from the class token") if again else tr("Look from a patch"), query=-1 if again else patch)
         return True
 
-    def seen(self, in_view: bool) -> None:
+    def view_changed(self, in_view: bool) -> None:
         """Make requests only while the panel is in view."""
         self._timer.stop()
         self.store.update(self.store.document.with_inside(self.id, in_view))
@@ -207,15 +210,25 @@ class AttentionPanel(Panel):
         blocks, heads, (rows, columns) = len(meta["blocks"]), meta["heads"], meta["grid"]
         order = np.arange(blocks * heads).reshape(blocks, heads).T.ravel()
         self.grid.show_tiles(atlas, order, columns=blocks)
-        words = f"Columns are {blocks} blocks, rows {heads} heads, over {columns} × {rows} patches"
+        words = tr(
+            "Columns are {blocks} blocks, rows {heads} heads, over {columns} × {rows} patches",
+            blocks=blocks,
+            heads=heads,
+            columns=columns,
+            rows=rows,
+        )
         self.view.summary.setText(f"{words} · {HELP}")
 
-    def _tell(self, document: Document) -> None:
+    def _update_text(self, document: Document) -> None:
         assert self._result is not None
         show, block, head = self._shown(document)
         title = next(title for title, data in SHOWS if data == show)
         if show == feature_maps.BLOCK:
-            title = f"Block {block}, {'mean of the heads' if head < 0 else f'head {head}'}"
+            title = tr(
+                "Block {block}, {what}",
+                block=block,
+                what=tr("mean of the heads") if head < 0 else tr("head {head}", head=head),
+            )
         self.card.set_title(title)
         self.card.set_facts(feature_maps.attention_facts(self._result, show, block, head))
         heat = self._heat(document)
@@ -225,13 +238,15 @@ class AttentionPanel(Panel):
 
     def _pick(self, number: int) -> None:
         if self._result is None or number < 0:
-            self._set("Rollout", show=None)
+            self._set(tr("Rollout"), show=None)
             return
         block, head = divmod(number, self._result.meta["heads"])
-        self._set(f"Block {block}, head {head}", show=feature_maps.BLOCK, block=block, head=head)
+        self._set(
+            tr("Block {block}, head {head}", block=block, head=head), show=feature_maps.BLOCK, block=block, head=head
+        )
 
     def _choose(self, **changed: object) -> None:
-        self._set("Attention head", show=feature_maps.BLOCK, **changed)
+        self._set(tr("Attention head"), show=feature_maps.BLOCK, **changed)
 
     def _point(self) -> None:
         self.store.update(self.store.document.with_view(patch=self._under))

@@ -18,20 +18,22 @@ from viewer.session.document import POSITIVE, Document, Look
 from viewer.session.history import Store
 from viewer.session.lookup import title_for
 from viewer.session.request_plan import Wants
+from viewer.translation import tr
 from viewer.widgets.charts.histogram import LevelHistogram
 from viewer.widgets.controls.form import Form
 from viewer.widgets.controls.heatmap_look import LookForm
 from viewer.widgets.controls.method_list import WORDS, Methods
 from viewer.widgets.controls.section import Section
 from viewer.widgets.controls.target_picker import TargetForm
-from viewer.widgets.pictures.map_readout import MapReading, plain_label
+from viewer.widgets.controls.wrapped_label import WrappedLabel
+from viewer.widgets.pictures.map_readout import MapReading
 
 VERDICTS = "verdicts"
-WAITING = "Waiting for the answer…"
-NOTHING_OPEN = "Open a picture to begin."
-OFF = "Choose a method to see what the target rests on."
-REFINING = "Coarse so far: it is being refined."
-METHOD, DRAWING = "Settings of the method", "How the map is drawn"
+WAITING = tr("Waiting for the answer…")
+NOTHING_OPEN = tr("Open a picture to begin.")
+OFF = tr("Choose a method to see what the target rests on.")
+REFINING = tr("Coarse so far: it is being refined.")
+METHOD, DRAWING = tr("Settings of the method"), tr("How the map is drawn")
 
 
 class AttributionPanel(Panel):
@@ -43,10 +45,10 @@ class AttributionPanel(Panel):
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self.methods = Methods()
-        self.verdict = plain_label("Verdict on the method")
+        self.verdict = WrappedLabel(tr("Verdict on the method"))
         self._place: tuple[float, float] | None = None
         self.reading = MapReading()
-        self.levels = LevelHistogram("Values of the map")
+        self.levels = LevelHistogram(tr("Values of the map"))
         self.target = TargetForm()
         self.look = LookForm()
         self.form: Form | None = None
@@ -69,7 +71,7 @@ class AttributionPanel(Panel):
         for part in (self.methods, self.verdict, self.reading, self.levels, self.target, self.settings, self.drawing):
             column.addWidget(part)
         column.addStretch(1)
-        self._scroll = self.fill(inside, "Attribution settings")
+        self._scroll = self.fill(inside, tr("Attribution settings"))
         bar = self._scroll.verticalScrollBar().sizeHint().width()
         self._scroll.setMinimumWidth(self.look.form.least_width() + 2 * GAP + bar)
         self._connect()
@@ -110,7 +112,7 @@ class AttributionPanel(Panel):
             about=about,
             picked=document.region is not None or document.selected >= 0,
         )
-        self._tell(document)
+        self._update_text(document)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Store verdicts, which decide what is requested next; maps; and the texts of the detected boxes."""
@@ -132,9 +134,9 @@ class AttributionPanel(Panel):
     def show_failure(self, slot: str, failure: Failure) -> None:
         """Show why there is no map; keep the previous one."""
         if slot in (self.id, VERDICTS):
-            text = "Cancelled. F5 asks again." if failure.cancelled else failure.text
+            text = tr("Cancelled. F5 asks again.") if failure.cancelled else failure.text
             self._failure = (attribution.attribution(self.store.document, self._description), text)
-            self._tell(self.store.document)
+            self._update_text(self.store.document)
 
     def forget(self) -> None:
         """Drop what belongs to the previous picture or model."""
@@ -181,10 +183,12 @@ class AttributionPanel(Panel):
         """Show the value of the painted map under the pointer, in the words of the status bar."""
         place, painted = self._place, self._map(self.store.document)
         said = heatmap.reading(painted[0], *place) if place is not None and painted else ""
-        where = f", at x {int(place[0])}, y {int(place[1])}" if place is not None else ""
+        where = (
+            tr(", at x {place}, y {place_2}", place=int(place[0]), place_2=int(place[1])) if place is not None else ""
+        )
         self.reading.set_value(said + where if said else "")
 
-    def seen(self, in_view: bool) -> None:
+    def view_changed(self, in_view: bool) -> None:
         """Make requests only while the panel is in view."""
         self.store.update(self.store.document.with_view(explaining=in_view))
 
@@ -194,7 +198,7 @@ class AttributionPanel(Panel):
         for section in (self.settings, self.drawing):
             section.set_open(memory.get(section.title, True) is True)
 
-    def _tell(self, document: Document) -> None:
+    def _update_text(self, document: Document) -> None:
         """Show the verdict and the numbers of the map on screen."""
         known = attribution.judgements(self._verdicts).get(document.method)
         never = known is not None and known.level == "never"
@@ -249,9 +253,9 @@ class AttributionPanel(Panel):
         if offer is None or not shown:
             return
         self.form = Form(shown)
-        self.form.set_named("Method's own value")
-        self.form.reset.setText("Reset the method")
-        self.form.reset.setAccessibleName("Reset the method")
+        self.form.set_named(tr("Method's own value"))
+        self.form.reset.setText(tr("Reset the method"))
+        self.form.reset.setAccessibleName(tr("Reset the method"))
         self.form.set_defaults(offer.defaults)
         self.form.set_applicable({p.name: offer.greyed.get(p.name, "") for p in offer.parameters})
         self.form.changed.connect(self._set)
@@ -261,7 +265,7 @@ class AttributionPanel(Panel):
 
     def _connect(self) -> None:
         self.methods.chosen.connect(self._choose)
-        self.target.target_picked.connect(self._aim)
+        self.target.target_picked.connect(self._set_target)
         self.target.against_picked.connect(self._oppose)
         self.target.part_picked.connect(self._part)
         self.target.layers_wanted.connect(lambda: self.command_wanted.emit("layers"))
@@ -278,29 +282,32 @@ class AttributionPanel(Panel):
 
     def _choose(self, method: str) -> None:
         offers = {offer.id: offer.title for offer in attribution.methods(self._description)}
-        title = f"Explain by {offers[method]}" if method in offers else "Explain by no method"
+        title = tr("Explain by {offers}", offers=offers[method]) if method in offers else tr("Explain by no method")
         self.store.update(self.store.document.explaining(method=method), title=title)
 
-    def _aim(self, word: str) -> None:
+    def _set_target(self, word: str) -> None:
         names = self._description.classes if self._description else ()
-        title = f"Explain {title_for(word, names) if word else 'the highest class'}"
+        title = tr("Explain {title_for}", title_for=title_for(word, names) if word else tr("the highest class"))
         self.store.update(attribution.with_target(self.store.document, word), title=title)
 
     def _oppose(self, word: str) -> None:
         names = self._description.classes if self._description else ()
-        title = f"Set against {title_for(word, names) if word else 'no class'}"
+        title = tr("Set against {title_for}", title_for=title_for(word, names) if word else tr("no class"))
         self.store.update(self.store.document.explaining(against=word), title=title)
 
     def _part(self, part: str) -> None:
-        self.store.update(self.store.document.explaining(part=part), title=f"Explain {attribution.PARTS[part].lower()}")
+        self.store.update(
+            self.store.document.explaining(part=part),
+            title=tr("Explain {parts}", parts=attribution.PARTS[part].lower()),
+        )
 
     def _own_layer(self) -> None:
-        self.store.update(self.store.document.explaining(layer=""), title="Automatic layer")
+        self.store.update(self.store.document.explaining(layer=""), title=tr("Automatic layer"))
 
     def _best_box(self) -> None:
         document = self.store.document
         if document.region is not None:
-            self.store.update(document.with_region(None).with_selected(-1), title="Clear the rectangle")
+            self.store.update(document.with_region(None).with_selected(-1), title=tr("Clear the rectangle"))
         else:
             self.store.update(document.with_selected(-1))
 
@@ -318,18 +325,20 @@ class AttributionPanel(Panel):
 
     def _reset(self) -> None:
         if self._offer is not None:
-            self.store.update(self.store.document.with_own(self._offer.id), title=f"Reset {self._offer.title}")
+            self.store.update(
+                self.store.document.with_own(self._offer.id), title=tr("Reset {offer}", offer=self._offer.title)
+            )
 
     def _draw(self, name: str, value: object, final: bool) -> None:
         self.store.update(
-            self.store.document.with_look(**{name: value}), title="How maps are drawn", merge=f"look.{name}"
+            self.store.document.with_look(**{name: value}), title=tr("How maps are drawn"), merge=f"look.{name}"
         )
         if final:
             self.store.settle()
 
     def _draw_own(self) -> None:
         look = self.look.reset_look(self.store.document.look)
-        self.store.update(self.store.document.with_look(**look), title="Reset how maps are drawn")
+        self.store.update(self.store.document.with_look(**look), title=tr("Reset how maps are drawn"))
 
 
 PANEL = AttributionPanel

@@ -2,7 +2,8 @@
 
 A panel is one dock. It says which requests it wants answered for the current document, shows their results, and returns
 layers to paint over the picture. A new panel is a module in this folder with an entry in viewer/panels/registry.py,
-such as PanelEntry("brightness", "Brightness", "info", "brightness.BrightnessPanel"). A minimal one:
+such as PanelEntry("brightness", "Brightness", "info", "brightness.BrightnessPanel"), with its help in
+viewer/help/panel_help.py and a drawing in assets/help. A minimal one:
 
     class BrightnessPanel(Panel):
         # Shows the mean brightness of the picture, computed by an inspection called "brightness".
@@ -27,29 +28,35 @@ such as PanelEntry("brightness", "Brightness", "info", "brightness.BrightnessPan
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from models.inspection import Description
+from models.params import Parameter
 from models.requests import Request
 from models.truth.types import Truth
 from models.types import Failure, Pixels, Result, Source
 from viewer.canvas.layers import Layer
+from viewer.context_menu.subject import Subject, find
+from viewer.engine_texts import shown
 from viewer.panels.registry import ENTRIES, PanelEntry
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wanted, Wants
+from viewer.translation import tr
 from viewer.widgets.controls.folder_row import FolderRow
 from viewer.widgets.controls.form import Form
 from viewer.widgets.controls.section import Section
-from viewer.widgets.pictures.map_readout import plain_label
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 
 GAP = 8
-STOPPED = "Stopped. F5 asks again."
+STOPPED = tr("Stopped. F5 asks again.")
+NOT_SHOWN = ("workers",)  # parameters of the command line, which the machine decides on here
 WIDEST_PX = 304  # the width of the docks at the right
 HIGHEST_PX = 200  # two of them fit above each other in a window of 640 px
 Levels = tuple[Pixels, ...]
@@ -60,8 +67,9 @@ class Panel(QWidget):
 
     A panel changes the document through `store`. It emits `layers_changed` when `layers` would return something else,
     `command_wanted` with the id of a command to run, `pixels_wanted` with a Source whose pixels `show_pixels` is to
-    get, `picture_shown` with pixels (H, W, 3) to show on the canvas instead of the last generated picture, or None, and
-    `menu_wanted` with the kind and number of a row and the place on screen, for viewer/window/context_menus.py.
+    get, `open_wanted` with the path of a picture to open, `picture_shown` with pixels (H, W, 3) to show on the canvas
+    instead of the last generated picture, or None, and `menu_wanted` with what the right button was pressed on (a
+    viewer.context_menu.subject.Subject) and the place on screen, for viewer/window/context_menus.py.
 
     Panels with a lower `rank` paint first, below the others. What is known of a panel before it is imported (title,
     place, capabilities it needs) is in its entry in viewer/panels/registry.py.
@@ -73,8 +81,9 @@ class Panel(QWidget):
     layers_changed = Signal()
     command_wanted = Signal(str)
     pixels_wanted = Signal(object)
+    open_wanted = Signal(str)
     picture_shown = Signal(object)
-    menu_wanted = Signal(str, int, QPoint)
+    menu_wanted = Signal(object, QPoint)
 
     def __init__(self, store: Store) -> None:
         super().__init__()
@@ -93,6 +102,11 @@ class Panel(QWidget):
     def minimumSizeHint(self) -> QSize:
         """Ask for no more room than a dock has in a small window: a panel never widens its dock, nor the window."""
         return super().minimumSizeHint().boundedTo(QSize(WIDEST_PX, HIGHEST_PX))
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Ask for the menu of what is under the pointer, or chosen where the focus is, else of the panel itself."""
+        found = find(self, event) or Subject(name=self.entry.title, picture=self.grab().toImage())
+        self.menu_wanted.emit(found, event.globalPos())
 
     def fill(self, inside: QWidget, name: str) -> QScrollArea:
         """Make `inside` the panel's content, in a vertically scrolling area called `name`."""
@@ -158,11 +172,15 @@ class Panel(QWidget):
         """Take a click on the picture, in its pixels. Return True if no other panel should handle it."""
         return False
 
+    def dragged(self, x: float) -> bool:
+        """Move the panel's line over the picture to a column in its pixels. Return True if it has one."""
+        return False
+
     def picked(self, layer: str, row: int) -> bool:
         """Take a click on box `row` of a layer. Return True if no other panel should handle it."""
         return False
 
-    def seen(self, in_view: bool) -> None:
+    def view_changed(self, in_view: bool) -> None:
         """Called when the panel comes into view or leaves it, also behind another tab."""
 
     def lacking(self, description: Description) -> str:
@@ -170,24 +188,146 @@ class Panel(QWidget):
         return self.entry.lacking(description)
 
 
-class SearchPanel(Panel):
-    """A panel of one inspection that is requested while the panel is in view; its `id` is the inspection's.
+class FormPanel(Panel):
+    """A panel of one inspection with its settings in a form, which is made when a model first offers the inspection.
 
-    `settings_title` is that of the folded settings, `waiting` is said while it runs. `folders` are the parameters that
-    have a row of their own, and `elsewhere` those set in other places; neither is in the form.
+    `settings_of` is that inspection, by default the one of the panel's `id`. `settings_title` is the title of the
+    folded settings, `words_title` what screen readers call the words above. `elsewhere` are the parameters set in other
+    places, which are not in the form. `live` says that an answer follows a slider while it is dragged. `shares_titles`
+    says that rows of other panels have the same titles, so that screen readers are told whose they are.
     """
 
+    settings_of: ClassVar[str] = ""
     settings_title: ClassVar[str]
-    waiting: ClassVar[str]
-    folders: ClassVar[tuple[str, ...]] = ()
+    words_title: ClassVar[str] = tr("What was found")
     elsewhere: ClassVar[tuple[str, ...]] = ()
+    live: ClassVar[bool] = True
+    shares_titles: ClassVar[bool] = False
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.words = plain_label("What was found")
+        self.words = WrappedLabel(self.words_title)
         self.settings = Section(self.settings_title)
-        self.rows: dict[str, FolderRow] = {}
         self.form: Form | None = None
+
+    def unlisted(self) -> tuple[str, ...]:
+        """Return the names of the parameters that are not in the form."""
+        return (*self.elsewhere, *NOT_SHOWN)
+
+    def declared(self, parameter: Parameter) -> Parameter:
+        """Return a parameter as its row is to show it, such as in a range that the last answer has told."""
+        return parameter
+
+    def view_changed(self, in_view: bool) -> None:
+        """Make requests only while the panel is in view."""
+        self.store.update(self.store.document.with_inside(self.id, in_view))
+
+    def refresh(self, document: Document, description: Description | None) -> None:
+        """Show the settings."""
+        offer = description.offers.get(self._inspection) if description else None
+        if offer is None or offer.reason:
+            return
+        if self.form is None:
+            self.form = Form([self.declared(p) for p in offer.parameters if p.name not in self.unlisted()])
+            if self.shares_titles:
+                self.form.name_of(self.entry.title)
+            if self.live:
+                self.form.changed.connect(self._set)
+            self.form.committed.connect(self._commit)
+            self.form.reset_requested.connect(self._restore_own)
+            self.settings.add(self.form)
+        self.form.set_applicable({p.name: offer.greyed.get(p.name, "") for p in offer.parameters})
+        self.form.set_values({**offer.defaults, **request_plan.given(document, self._inspection, description)})
+
+    def show_failure(self, slot: str, failure: Failure) -> bool | None:
+        """Show the reason in the panel; keep the last answer."""
+        if slot != self.id or failure.cancelled:
+            return None
+        self.words.setText(failure.text)
+        self.words.show()
+        return True
+
+    def _set(self, name: str, value: object) -> None:
+        document = self.store.document.with_value(self._inspection, **{name: value})  # type: ignore[arg-type]
+        merge = f"{self._inspection} {name}" if self.live else ""
+        self.store.update(document, title=f"{self.entry.title}: {name}", merge=merge)
+
+    def _commit(self, name: str, value: object) -> None:
+        self._set(name, value)
+        self.store.settle()
+
+    def _restore_own(self) -> None:
+        self.store.update(self.store.document.with_own(self._inspection), title=self._own_title)
+
+    @property
+    def _inspection(self) -> str:
+        return self.settings_of or self.id
+
+    @property
+    def _own_title(self) -> str:
+        return tr(
+            "Own {settings_title}{settings_title_2}",
+            settings_title=self.settings_title[0].lower(),
+            settings_title_2=self.settings_title[1:],
+        )
+
+
+class PaintingPanel(Panel):
+    """A panel whose one answer is painted over the picture; `summary` says in words what it is.
+
+    Subclasses show it, or that there is none, in `take`. `words_title` is what screen readers call the summary.
+    """
+
+    words_title: ClassVar[str]
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.summary = WrappedLabel(self.words_title)
+        self._request: Request | None = None
+        self._result: Result | None = None
+
+    def take(self) -> None:
+        """Show the answer in `self._result`, which is new, or that there is none any more."""
+        raise NotImplementedError
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Show and paint the answer."""
+        if slot == self.id:
+            self._request, self._result = request, result
+            self.take()
+            self.layers_changed.emit()
+
+    def show_failure(self, slot: str, failure: Failure) -> bool | None:
+        """Show that there is no answer; keep the previous one."""
+        if slot == self.id and self._result is None:
+            self.summary.setText(tr("Cancelled. F5 asks again.") if failure.cancelled else failure.text)
+        return None
+
+    def forget(self) -> None:
+        """Drop the answer for the previous picture."""
+        self._request = self._result = None
+        self.take()
+
+    def is_of(self, document: Document) -> bool:
+        """Return whether there is an answer and it is of the document's model."""
+        return self._request is not None and self._request.model == document.model
+
+
+class SearchPanel(FormPanel):
+    """A panel of one inspection that is requested while the panel is in view; its `id` is the inspection's.
+
+    `waiting` is said while it runs, and `invites` while no picture is open. `folders` are the parameters that have a
+    row of their own outside the form.
+    """
+
+    invites: ClassVar[str] = ""
+    waiting: ClassVar[str]
+    folders: ClassVar[tuple[str, ...]] = ()
+    live: ClassVar[bool] = False
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.rows: dict[str, FolderRow] = {}
         self._wanted: Wanted = None
         self._answer: tuple[Request, Result] | None = None
         self._failed: tuple[Wanted, str] = None, ""
@@ -207,30 +347,30 @@ class SearchPanel(Panel):
             row.cleared.connect(lambda name=name: self._set(name, None))
 
     def invitation(self) -> str:
-        """Return what is said when nothing is requested."""
-        raise NotImplementedError
+        """Return what is said when nothing is requested: what the panel is for, unless a picture is open."""
+        return self.invites if self.store.document.source is None else ""
+
+    def unlisted(self) -> tuple[str, ...]:
+        """Return the names of the parameters that are not in the form."""
+        return (*self.folders, *super().unlisted())
+
+    def rebuild_form(self) -> None:
+        """Drop the form, so that the next refresh makes it anew."""
+        if self.form is not None:
+            self.settings.inner.removeWidget(self.form)
+            self.form.deleteLater()
+            self.form = None
 
     def show_answer(self, result: Result | None, fresh: bool) -> None:
         """Show beside the words what was found, None for nothing; it is `fresh` if it answers the present request."""
-
-    def seen(self, in_view: bool) -> None:
-        """Make requests only while the panel is in view."""
-        self.store.update(self.store.document.with_inside(self.id, in_view))
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the folders and settings, and whether what was found belongs to them."""
         for name, row in self.rows.items():
             row.show_path(str(document.values(self.id).get(name, "")))
-        offer = description.offers.get(self.id) if description else None
-        if offer is not None and not offer.reason:
-            if self.form is None:
-                without = (*self.folders, *self.elsewhere)
-                self.form = Form([p for p in offer.parameters if p.name not in without])
-                self.form.committed.connect(self._set)
-                self.form.reset_requested.connect(self._own)
-                self.settings.add(self.form)
-            self.form.set_values({**offer.defaults, **request_plan.given(document, self.id, description)})
-        self._wanted = self.wants(document, description)
+        super().refresh(document, description)
+        wanted = self.wants(document, description)
+        self._wanted = wanted.get(self.id) if isinstance(wanted, Mapping) else wanted
         self._show()
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
@@ -261,13 +401,48 @@ class SearchPanel(Panel):
         elif self._failed[0] == self._wanted:
             self.words.setText(self._failed[1])
         else:
-            self.words.setText(str(answer[1].meta["text"]) if fresh and answer is not None else self.waiting)
+            self.words.setText(shown(str(answer[1].meta["text"])) if fresh and answer is not None else self.waiting)
 
-    def _set(self, name: str, value: object) -> None:
-        document = self.store.document.with_value(self.id, **{name: value})  # type: ignore[arg-type]
-        self.store.update(document, title=f"{self.entry.title}: {name}")
-
-    def _own(self) -> None:
+    def _restore_own(self) -> None:
         kept = {name: self.store.document.values(self.id).get(name) for name in self.folders}
-        document = self.store.document.with_own(self.id).with_value(self.id, **kept)
-        self.store.update(document, title=f"Own {self.settings_title[0].lower()}{self.settings_title[1:]}")
+        self.store.update(self.store.document.with_own(self.id).with_value(self.id, **kept), title=self._own_title)
+
+
+class PaintingSearchPanel(SearchPanel):
+    """A panel of one inspection whose answer is painted over the picture while the panel is in view."""
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Show and paint what was found."""
+        super().show_result(slot, request, result)
+        if slot == self.id:
+            self.layers_changed.emit()
+
+    def forget(self) -> None:
+        """Drop what was found for the previous picture."""
+        super().forget()
+        self.layers_changed.emit()
+
+    def view_changed(self, in_view: bool) -> None:
+        """Make requests, and paint over the picture, only while the panel is in view."""
+        super().view_changed(in_view)
+        self.layers_changed.emit()
+
+
+def view_form(store: Store, rows: Sequence[Parameter]) -> Form:
+    """Return a form of values of the document's view, which changes them."""
+    form = Form(rows)
+    form.reset.hide()
+    form.set_named(tr("At first"))
+    titles = {row.name: row.title for row in rows}
+
+    def change(name: str, value: object) -> None:
+        document = store.document.with_view(**{name: value})  # type: ignore[arg-type]
+        store.update(document, title=titles[name], merge=f"view.{name}")
+
+    def commit(name: str, value: object) -> None:
+        change(name, value)
+        store.settle()
+
+    form.changed.connect(change)
+    form.committed.connect(commit)
+    return form

@@ -23,15 +23,16 @@ from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.lookup import label_of, word_for
+from viewer.translation import tr
 from viewer.widgets.controls.elided_label import ElidedLabel
 from viewer.widgets.controls.search_line import Search
 from viewer.widgets.tables.class_ranking import Ranking
 
 MOST = 1000
 LINKS = Qt.TextInteractionFlag.LinksAccessibleByMouse | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
-NOTHING_OPEN = "Open a picture to begin."
-WAITING = "Waiting for the answer…"
-NONE_FOUND = "No class has that in its name."
+NOTHING_OPEN = tr("Open a picture to begin.")
+WAITING = tr("Waiting for the answer…")
+NONE_FOUND = tr("No class name contains this.")
 
 
 class ClassificationPanel(Panel):
@@ -46,13 +47,13 @@ class ClassificationPanel(Panel):
         self.summary.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.remark = ElidedLabel(lines=2, role=QPalette.ColorRole.PlaceholderText)
         self.remark.setMinimumHeight(2 * self.remark.fontMetrics().lineSpacing())
-        self.ranking = Ranking("Classes by probability")
-        self.search = Search("Find a class", below=self.ranking)
+        self.ranking = Ranking(tr("Classes by probability"))
+        self.search = Search(tr("Find a class"), below=self.ranking)
         self.target = ElidedLabel()
         self.target.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.target.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.highest = QPushButton("Highest class")
-        self.highest.setToolTip("Explain whichever class scores highest, of this picture and of others")
+        self.highest = QPushButton(tr("Highest class"))
+        self.highest.setToolTip(tr("Explain whichever class scores highest, of this picture and of others"))
         self._result: Result | None = None
         self._request: Request | None = None
         self._names: tuple[str, ...] = ()
@@ -63,7 +64,7 @@ class ClassificationPanel(Panel):
         column.addWidget(self.summary)
         column.addWidget(self.remark)
         self.readings = QLabel()
-        self.readings.setAccessibleName("What the answer would be with other values")
+        self.readings.setAccessibleName(tr("What the answer would be with other values"))
         self.readings.setTextFormat(Qt.TextFormat.RichText)
         self.readings.setWordWrap(True)
         self.readings.setTextInteractionFlags(LINKS)
@@ -76,18 +77,19 @@ class ClassificationPanel(Panel):
         foot.setSpacing(GAP)
         foot.addWidget(self.target, 1)
         foot.addWidget(self.highest)
-        self.explain = QPushButton("Explain")
-        self.explain.setToolTip("Which parts of the picture the target's score rests on (E)")
-        self.explain.setAccessibleName("Explain the target")
+        self.explain = QPushButton(tr("Explain"))
+        self.explain.setToolTip(tr("Which parts of the picture the target's score rests on (E)"))
+        self.explain.setAccessibleName(tr("Explain the target"))
         self.explain.clicked.connect(lambda: self.command_wanted.emit("explain"))
         foot.addWidget(self.explain)
         column.addLayout(foot)
         self.ranking.chosen.connect(self._choose)
         self.ranking.opposed.connect(self._oppose)
+        self.ranking.export_wanted.connect(lambda: self.command_wanted.emit("export-json"))
         self.search.textChanged.connect(self._find)
         self.search.taken.connect(self._take_first)
         self.highest.clicked.connect(self._automatic)
-        self._tell()
+        self._update_text()
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
@@ -104,7 +106,7 @@ class ClassificationPanel(Panel):
             self.forget()
         self._note(description)
         self._mark(document)
-        self._tell()
+        self._update_text()
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Show the classes."""
@@ -117,20 +119,20 @@ class ClassificationPanel(Panel):
             arrays["labels"], self._names, quantity.numbers(result), arrays["scores"], quantity=quantity.of(result)
         )
         self._mark(self.store.document)
-        self._tell()
+        self._update_text()
         self.layers_changed.emit()
 
     def show_failure(self, slot: str, failure: Failure) -> None:
         """Show that there is no result; keep the previous one."""
         if slot == self.id and self._result is None:
-            self.summary.setText("Cancelled. F5 asks again." if failure.cancelled else failure.text)
+            self.summary.setText(tr("Cancelled. F5 asks again.") if failure.cancelled else failure.text)
 
     def forget(self) -> None:
         """Drop the classes of the previous picture."""
         self._result = self._request = None
         none = np.empty(0, np.int64)
         self.ranking.set_entries(none, (), none, none)
-        self._tell()
+        self._update_text()
 
     def layers(self, document: Document) -> list[Layer]:
         """Frame the network's input while the panel is in view, unless it is the whole picture."""
@@ -144,7 +146,7 @@ class ClassificationPanel(Panel):
         frame: Any = {"dashed": True, "width": 1.0, "opacity": 0.9, "hoverable": False}
         return [Boxes("network input", box, np.array([NO_CLASS]), **frame)]
 
-    def seen(self, in_view: bool) -> None:
+    def view_changed(self, in_view: bool) -> None:
         """Show the frame only while the panel is in view."""
         self._in_view = in_view
         self.layers_changed.emit()
@@ -152,7 +154,7 @@ class ClassificationPanel(Panel):
     def _name(self, names: tuple[str, ...]) -> None:
         """Take the class names; outputs without a name in the model's card are named by their number."""
         outputs = len(self._result.arrays["labels"]) if self._result is not None else 0
-        self._names = (*names, *(f"class {label}" for label in range(len(names), outputs)))
+        self._names = (*names, *(tr("class {label}", label=label) for label in range(len(names), outputs)))
 
     def _mark(self, document: Document) -> None:
         wanted = label_of(document.target, self._names) if document.target else self._best
@@ -160,8 +162,16 @@ class ClassificationPanel(Panel):
         self.ranking.mark(target=wanted, against=against)
         title = self._names[wanted] if 0 <= wanted < len(self._names) else ""
         name = f"{title} − {self._names[against]}" if against >= 0 else title
-        self.target.setText(f"Target: {name}{'' if document.target else f' ({self._usual})'}" if name else "")
-        self.highest.setText("First value" if self._usual == "first" else "Highest class")
+        self.target.setText(
+            tr(
+                "Target: {name}{what}",
+                name=name,
+                what="" if document.target else f" ({tr('first') if self._usual == 'first' else tr('highest')})",
+            )
+            if name
+            else ""
+        )
+        self.highest.setText(tr("First value") if self._usual == "first" else tr("Highest class"))
         self.highest.setEnabled(bool(document.target or document.against))
 
     @property
@@ -184,9 +194,12 @@ class ClassificationPanel(Panel):
         base, given = model_name.split(self.store.document.model)
         values, order = chosen.split()
         choice = model_name.join(base, {**given, "input": values, "colours": order})
-        self.store.update(self.store.document.with_model(choice), title=f"Choose input {values} {order}")
+        self.store.update(
+            self.store.document.with_model(choice),
+            title=tr("Choose input {values} {order}", values=values, order=order),
+        )
 
-    def _tell(self) -> None:
+    def _update_text(self) -> None:
         there = self._result is not None
         readings = self._result.meta.get("readings", ()) if self._result is not None else ()
         self.readings.setText(_offered(readings))
@@ -201,14 +214,14 @@ class ClassificationPanel(Panel):
             return
         what, best = quantity.of(self._result), float(quantity.numbers(self._result)[0])
         text = f"{self._names[self._best]}, {quantity.short(best, what)}"
-        count = f" (of {len(self._names):,} classes)" if what == quantity.PROBABILITY else ""
+        count = tr(" (of {names:,} classes)", names=len(self._names)) if what == quantity.PROBABILITY else ""
         if what == quantity.PROBABILITY and not quantity.shared(self._result):
-            count = f" ({len(self._names):,} labels, each by itself)"
+            count = tr(" ({names:,} labels, each by itself)", names=len(self._names))
         self.summary.setText(text + count)
 
     def _find(self, text: str) -> None:
         self.ranking.look_for(text)
-        self._tell()
+        self._update_text()
 
     def _take_first(self) -> None:
         label = self.ranking.label_at(self.ranking.rows.index(0))
@@ -217,16 +230,18 @@ class ClassificationPanel(Panel):
 
     def _choose(self, label: int) -> None:
         word = word_for(label, self._names)
-        self.store.update(attribution.with_target(self.store.document, word), title=f"Explain {self._names[label]}")
+        self.store.update(
+            attribution.with_target(self.store.document, word), title=tr("Explain {names}", names=self._names[label])
+        )
 
     def _oppose(self, label: int) -> None:
         word = word_for(label, self._names) if label >= 0 else ""
-        title = f"Set against {self._names[label]}" if label >= 0 else "Set against no class"
+        title = tr("Set against {names}", names=self._names[label]) if label >= 0 else tr("Set against no class")
         self.store.update(self.store.document.explaining(against=word), title=title)
 
     def _automatic(self) -> None:
         document = attribution.with_target(self.store.document, "").explaining(against="")
-        self.store.update(document, title="Explain the highest class")
+        self.store.update(document, title=tr("Explain the highest class"))
 
 
 def _offered(readings: Sequence[Mapping[str, Any]]) -> str:
@@ -238,7 +253,7 @@ def _offered(readings: Sequence[Mapping[str, Any]]) -> str:
         title = html.escape(f"{row['title'].removesuffix(', BGR')}, {row['colours'].upper()}")
         name = f"<b>{title}</b>" if row["taken"] else f'<a href="{row["input"]} {row["colours"]}">{title}</a>'
         said.append(f"{name}: {html.escape(number)}")
-    return "<br>".join(["How values are scaled is assumed.", *said]) if said else ""
+    return "<br>".join([tr("How values are scaled is assumed."), *said]) if said else ""
 
 
 PANEL = ClassificationPanel

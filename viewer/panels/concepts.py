@@ -13,19 +13,20 @@ from viewer.panels.base import SearchPanel
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
+from viewer.translation import tr
 from viewer.widgets.charts.bar_chart import Bar, BarChart
 from viewer.widgets.controls.folder_row import FolderRow
-from viewer.widgets.pictures.map_readout import plain_label
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 
 INSPECTION = "concepts"
-INVITATION = (
+INVITATION = tr(
     "Does this class depend on stripes, on grass, on a colour? Choose a folder with ten or more pictures that show the "
     "concept, and one with twenty or more that do not."
 )
-NO_PICTURE = "Open a picture first: its answer is the class that is tested."
-HELP = (
+NO_PICTURE = tr("Open a picture first: its answer is the class that is tested.")
+HELP = tr(
     "TCAV: the share of the class's pictures whose score rises in the concept's direction. Pale bars are no more than "
-    "chance: p above 0.05 after Bonferroni, or pictures that cannot be told from random ones."
+    "chance: p above 0.05 after Bonferroni, or pictures that cannot be distinguished from random ones."
 )
 
 
@@ -33,25 +34,29 @@ class ConceptsPanel(SearchPanel):
     """The folders, the finding in words, and a bar of the mean score for each layer."""
 
     id: ClassVar[str] = INSPECTION
-    settings_title: ClassVar[str] = "Settings of the test"
-    waiting: ClassVar[str] = "The concept is being tested… Escape stops it."
+    settings_title: ClassVar[str] = tr("Settings of the test")
+    waiting: ClassVar[str] = tr("Testing the concept… Escape stops it.")
     folders: ClassVar[tuple[str, ...]] = ("concept", "random", "examples")
     elsewhere: ClassVar[tuple[str, ...]] = ("target",)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self.rows = {
-            "concept": FolderRow("Concept", empty="None chosen", help_text="Pictures that show the concept"),
-            "random": FolderRow("Random", empty="None chosen", help_text="Pictures that do not show the concept"),
+            "concept": FolderRow(
+                tr("Concept"), empty=tr("None chosen"), help_text=tr("Pictures that show the concept")
+            ),
+            "random": FolderRow(
+                tr("Random"), empty=tr("None chosen"), help_text=tr("Pictures that do not show the concept")
+            ),
             "examples": FolderRow(
-                "Class", empty="Beside the picture", help_text="Pictures of the class to test", clears=True
+                tr("Class"), empty=tr("Beside the picture"), help_text=tr("Pictures of the class to test"), clears=True
             ),
         }
-        self.chart = BarChart("TCAV score by layer")
+        self.chart = BarChart(tr("TCAV score by layer"))
         self.chart.setMinimumHeight(140)
-        self.about = plain_label("About the scores")
+        self.about = WrappedLabel(tr("About the scores"))
         self.about.setText(HELP)
-        self.counts = plain_label("Pictures that were used")
+        self.counts = WrappedLabel(tr("Pictures that were used"))
         for label in (self.about, self.counts):
             label.setProperty("small", True)
         self.arrange((self.chart, self.counts, self.settings, self.about), command="concept")
@@ -76,10 +81,23 @@ class ConceptsPanel(SearchPanel):
         if result is not None:
             self.chart.set_bars(_bars(result))
             shown, random, examples, size = result.meta["pictures"]
-            left = f" {result.meta['unreadable']} could not be read." if result.meta["unreadable"] else ""
+            left = (
+                tr(" {unreadable} could not be read.", unreadable=result.meta["unreadable"])
+                if result.meta["unreadable"]
+                else ""
+            )
             self.counts.setText(
-                f"{shown} pictures of {result.meta['concept']}, {random} random ones in sets of {size}, "
-                f"{examples} of {result.meta['target']}.{left}"
+                tr(
+                    "{shown} pictures of {concept}, {random} random ones in sets of {size}, "
+                    "{examples} of {target}.{left}",
+                    shown=shown,
+                    concept=result.meta["concept"],
+                    random=random,
+                    size=size,
+                    examples=examples,
+                    target=result.meta["target"],
+                    left=left,
+                )
             )
 
 
@@ -89,11 +107,20 @@ def _bars(result: Result) -> list[Bar]:
     for row, layer in enumerate(result.meta["layers"]):
         scores, chance = arrays["scores"][row], arrays["chance"][row]
         counts = bool(arrays["significant"][row])
-        tip = (
-            f"{layer}: score {scores.mean():.3f}, standard deviation {scores.std():.3f}, over {len(scores)} random "
-            f"sets; chance {chance.mean():.3f}, {chance.std():.3f}. p {arrays['p'][row]:.3g} after Bonferroni. "
-            f"Told from random pictures in {np.mean(arrays['accuracies'][row]):.0%} of cases, random ones from each "
-            f"other in {np.mean(arrays['chance_accuracies'][row]):.0%}."
+        tip = tr(
+            "{layer}: score {scores:.3f}, standard deviation {std:.3f}, over {scores_2} random "
+            "sets; chance {chance:.3f}, {std_2:.3f}. p {p:.3g} after Bonferroni. "
+            "Distinguished from random pictures in {np:.0%} of cases, random ones "
+            "from each other in {np_2:.0%}.",
+            layer=layer,
+            scores=scores.mean(),
+            std=scores.std(),
+            scores_2=len(scores),
+            chance=chance.mean(),
+            std_2=chance.std(),
+            p=arrays["p"][row],
+            np=np.mean(arrays["accuracies"][row]),
+            np_2=np.mean(arrays["chance_accuracies"][row]),
         )
         text = f"{scores.mean():.2f}, p {arrays['p'][row]:.2g}"
         bars.append(Bar(layer, float(scores.mean()), text, help=tip, quiet=not counts))

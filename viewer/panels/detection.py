@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from models import model_name
 from models.detection.classes import class_groups, class_scores, write_scores
 from models.inspection import Description, Offer
 from models.requests import Request
@@ -20,20 +21,22 @@ from viewer.presenters import detections
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
+from viewer.translation import tr
 from viewer.widgets.controls.class_list import Classes
 from viewer.widgets.controls.fields import TextRow
 from viewer.widgets.controls.form import Form
 
 INSPECTION = "detect"
 APART = ("hidden", "class_scores")
+ORDERS, MOST_ORDERS = "orders", 50  # of classes, by model, as the user dragged them
 COMPARED = "compare"
 SECTIONS = {
-    "Suppression": ("method", "sigma", "agnostic", "groups"),
-    "Region proposals": ("rpn_score", "rpn_iou", "rpn_top_n"),
+    tr("Suppression"): ("method", "sigma", "agnostic", "groups"),
+    tr("Region proposals"): ("rpn_score", "rpn_iou", "rpn_top_n"),
 }
 MOST_ADVICE = 160  # characters
-WAITING = "Waiting for the answer…"
-NOTHING_OPEN = "Open a picture to begin."
+WAITING = tr("Waiting for the answer…")
+NOTHING_OPEN = tr("Open a picture to begin.")
 
 
 class DetectionPanel(Panel):
@@ -47,7 +50,7 @@ class DetectionPanel(Panel):
         self.summary.setWordWrap(True)
         self.summary.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.summary.setMinimumHeight(2 * self.summary.fontMetrics().lineSpacing())
-        self.summary.setAccessibleName("Summary")
+        self.summary.setAccessibleName(tr("Summary"))
         self.summary.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.classes = Classes()
         self.classes.shown.connect(self._class_shown)
@@ -58,6 +61,7 @@ class DetectionPanel(Panel):
         self._offer: Offer | None = None
         self._result: Result | None = None
         self._names: tuple[str, ...] = ()
+        self._model = ""
         self._memory: dict[str, Any] = {}
         self._compared = False
 
@@ -67,7 +71,7 @@ class DetectionPanel(Panel):
         self._column.setSpacing(GAP)
         self._column.addWidget(self.summary)
         self._column.addWidget(self.classes, 1)
-        self._scroll = self.fill(inside, "Detection settings")
+        self._scroll = self.fill(inside, tr("Detection settings"))
         theme.changes().connect(self.classes.viewport().update)
 
     @staticmethod
@@ -79,11 +83,14 @@ class DetectionPanel(Panel):
         """Show the model's own ranges and the user's changes."""
         if document.pinned is None:
             self._compared = False
+        if not document.sources:
+            self.summary.setText(NOTHING_OPEN)
         offer = description.offers.get(INSPECTION) if description else None
         if offer is None or description is None:
             return
-        if description.classes != self._names:
-            self._names, self._offer = description.classes, None
+        model = model_name.split(document.model)[0]
+        if (description.classes, model) != (self._names, self._model):
+            self._names, self._model, self._offer = description.classes, model, None
             self.classes.list(self._names)
             self._order()
         if offer != self._offer:
@@ -95,8 +102,6 @@ class DetectionPanel(Panel):
         score = float(values.get("score", floor))
         self.classes.follow(_hidden(document), self._scores(document), score=score, floor=floor)
         self.classes.count(self._result.meta["counts"] if self._result is not None else {})
-        if not document.sources:
-            self.summary.setText(NOTHING_OPEN)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Show the counts and store the boxes."""
@@ -106,16 +111,20 @@ class DetectionPanel(Panel):
             return
         self._result = result
         shown, total, cut = len(result.arrays["boxes"]), result.meta["candidates"], result.meta["cut"]
-        more = [f"{result.meta['proposals']:,} proposals"] if result.meta["proposals"] else []
-        more += [f"{cut:,} more cut by the maximum"] if cut else []
-        self.summary.setText(f"{shown:,} of {total:,} candidates shown\n{' · '.join(more)}".strip())
+        more = [tr("{proposals:,} proposals", proposals=result.meta["proposals"])] if result.meta["proposals"] else []
+        more += [tr("{cut:,} more cut by the maximum", cut=cut)] if cut else []
+        self.summary.setText(
+            tr(
+                "{shown:,} of {total:,} candidates shown\n{more}", shown=shown, total=total, more=" · ".join(more)
+            ).strip()
+        )
         self.classes.count(result.meta["counts"])
         self.layers_changed.emit()
 
     def show_failure(self, slot: str, failure: Failure) -> None:
         """Show that there are no detections; keep the previous ones."""
         if slot == INSPECTION and self._result is None:
-            self.summary.setText("Cancelled. F5 asks again." if failure.cancelled else failure.text)
+            self.summary.setText(tr("Cancelled. F5 asks again.") if failure.cancelled else failure.text)
 
     def forget(self) -> None:
         """Drop the boxes of the previous picture."""
@@ -164,13 +173,17 @@ class DetectionPanel(Panel):
             section.set_open(self._memory.get(title) is True)
 
     def _order(self) -> None:
-        """Put the classes into the order in which the user dragged them, for these class names."""
-        order = self._memory.get("order")
+        """Put the classes into the order in which the user dragged them, for this model if its names are the same."""
+        orders = self._memory.get(ORDERS)
+        order = orders.get(self._model) if isinstance(orders, dict) else None
         if isinstance(order, list) and {*order} == {item.text(0) for item in self.classes.items()}:
             self.classes.reorder(order)
 
     def _reordered(self, names: list[str]) -> None:
-        self._memory["order"] = names
+        orders = self._memory.get(ORDERS)
+        kept = {**orders} if isinstance(orders, dict) else {}
+        kept.pop(self._model, None)
+        self._memory[ORDERS] = dict([*kept.items(), (self._model, names)][-MOST_ORDERS:])
 
     def _folded(self, title: str, opened: bool) -> None:
         self._memory[title] = opened
@@ -204,13 +217,15 @@ class DetectionPanel(Panel):
         self.store.settle()
 
     def _reset(self) -> None:
-        self.store.update(self.store.document.with_own(INSPECTION), title="Reset detection")
+        self.store.update(self.store.document.with_own(INSPECTION), title=tr("Reset detection"))
 
     def _class_shown(self, name: str, shown: bool) -> None:
         hidden = _hidden(self.store.document) - {name} | (set() if shown else {name})
         ordered = ",".join(n for n in self._names if n in hidden)
         document = self.store.document.with_value(INSPECTION, hidden=ordered or None)
-        self.store.update(document, title=f"{'Show' if shown else 'Hide'} class {name}")
+        self.store.update(
+            document, title=tr("{what} class {name}", what=tr("Show") if shown else tr("Hide"), name=name)
+        )
 
     def _class_limited(self, name: str, score: float | None) -> None:
         """Give a class its own score, or remove it (None); "" stands for every class."""
@@ -220,7 +235,7 @@ class DetectionPanel(Panel):
             scores[name] = score
         ordered = write_scores({n: scores[n] for n in self._names if n in scores})
         document = self.store.document.with_value(INSPECTION, class_scores=ordered or None)
-        title = f"Score of class {name}" if name else "Scores of classes"
+        title = tr("Score of class {name}", name=name) if name else tr("Scores of classes")
         self.store.update(document, title=title, merge=f"{INSPECTION}.class_scores.{name}")
 
 

@@ -22,13 +22,21 @@ from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
+from viewer.translation import tr, trn
 from viewer.widgets.controls.section import Section
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 from viewer.widgets.pictures.channel_view import choice, fill_choice, set_choice
 from viewer.widgets.pictures.direction_strip import Along
-from viewer.widgets.pictures.map_readout import plain_label
 
 INSPECTION, ATTRIBUTE = "directions", "attribute"
 SETS = ("with", "without")
+SAID = {"with": tr("with"), "without": tr("without")}
+FOLDERS = {
+    "with": tr("A folder of pictures with what the direction leads to"),
+    "without": tr("A folder of pictures without what the direction leads to"),
+}
+ADDED = {"with": tr("Add a code with it"), "without": tr("Add a code without it")}
+CLEARED = {"with": tr("Clear the codes with it"), "without": tr("Clear the codes without it")}
 LOCAL = "jacobian"
 
 
@@ -39,20 +47,19 @@ class DirectionsPanel(Panel):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.method = choice("Directions of", (), help="What the directions are found by")
-        self.here = QPushButton("Find here")
-        self.here.setToolTip("Find the directions that change the picture most at the current code")
-        self.words = plain_label("What the numbers of the directions are")
-        self.words.setProperty("small", True)
-        self.sets = Section("From two sets")
+        self.method = choice(tr("Directions of"), (), help=tr("What the directions are found by"))
+        self.here = QPushButton(tr("Find here"))
+        self.here.setToolTip(tr("Find the directions that change the picture most at the current code"))
+        self.words = WrappedLabel(tr("What the numbers of the directions are"), small=True)
+        self.sets = Section(tr("From two sets"))
         self.name = QLineEdit()
-        self.name.setAccessibleName("Name of the next direction kept")
-        self.name.setPlaceholderText("Name for the next one kept")
-        self.make = QPushButton("Keep the difference")
-        self.make.setToolTip("The way from the mean of the codes without to that of those with")
-        self.adds = {each: QPushButton("Add code") for each in SETS}
-        self.clears = {each: QPushButton("Clear") for each in SETS}
-        self.folders = {each: QPushButton("Pictures…") for each in SETS}
+        self.name.setAccessibleName(tr("Name of the next direction kept"))
+        self.name.setPlaceholderText(tr("Name for the next one kept"))
+        self.make = QPushButton(tr("Keep the difference"))
+        self.make.setToolTip(tr("The way from the mean of the codes without to that of those with"))
+        self.adds = {each: QPushButton(tr("Add code")) for each in SETS}
+        self.clears = {each: QPushButton(tr("Clear")) for each in SETS}
+        self.folders = {each: QPushButton(tr("Pictures…")) for each in SETS}
         self.counts = {each: QLabel() for each in SETS}
         self.rows: list[Along] = []
         self._shown: tuple[object, ...] = ()
@@ -62,7 +69,7 @@ class DirectionsPanel(Panel):
         self._model = ""
         self._arrange()
         self.method.activated.connect(self._method)
-        self.here.clicked.connect(self._here)
+        self.here.clicked.connect(self._search_here)
         self.make.clicked.connect(self._between)
         for each in SETS:
             self.adds[each].clicked.connect(partial(self._add, each))
@@ -72,9 +79,9 @@ class DirectionsPanel(Panel):
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
         """Request the directions at the code they were asked for, while the panel is in view."""
-        if INSPECTION not in document.view.inside or description is None:
-            return None
-        return request_plan.about(INSPECTION, document, description, extra={"code": document.latent.around})
+        return request_plan.in_view(
+            request_plan.about, INSPECTION, document, description, extra={"code": document.latent.around}
+        )
 
     @staticmethod
     def wants_attribute(document: Document, description: Description | None) -> Request | None:
@@ -90,7 +97,7 @@ class DirectionsPanel(Panel):
         """Return the slots of both kinds of directions."""
         return [(cls.id, cls.wants), (ATTRIBUTE, cls.wants_attribute)]
 
-    def seen(self, in_view: bool) -> None:
+    def view_changed(self, in_view: bool) -> None:
         """Request directions while the panel is in view; at first, at the current code."""
         document = self.store.document
         if in_view and not self._found and document.latent.around == "seed:0":
@@ -115,12 +122,12 @@ class DirectionsPanel(Panel):
         self.here.setEnabled(chosen == LOCAL and moved)
         for row, each in enumerate(SETS):
             codes, folder = len(document.latent.codes(each)), document.latent.folders[row]
-            told = f"{codes} code{'s' if codes != 1 else ''}" + (f", {Path(folder).name}" if folder else "")
-            self.counts[each].setText(f"{each.capitalize()}: {told}")
+            made_from = trn("{n} code", "{n} codes", codes) + (f", {Path(folder).name}" if folder else "")
+            self.counts[each].setText(f"{SAID[each].capitalize()}: {made_from}")
             self.clears[each].setEnabled(bool(codes or folder))
             reason = request_plan.reason(ATTRIBUTE, description)
             self.folders[each].setEnabled(not reason)
-            self.folders[each].setToolTip(reason or f"A folder of pictures {each} what the direction leads to")
+            self.folders[each].setToolTip(reason or FOLDERS[each])
         self.make.setEnabled(all(document.latent.codes(each) for each in SETS))
         self._show(document)
 
@@ -132,7 +139,7 @@ class DirectionsPanel(Panel):
             self._found = result
         else:
             return
-        self._tell()
+        self._update_text()
         self._show(self.store.document)
 
     def show_failure(self, slot: str, failure: Failure) -> bool | None:
@@ -153,7 +160,7 @@ class DirectionsPanel(Panel):
         for row, each in enumerate(SETS):
             grid.addWidget(self.counts[each], 2 * row, 0, 1, 3)
             for at, button in enumerate((self.adds[each], self.folders[each], self.clears[each])):
-                button.setAccessibleName(f"{button.text()} ({each})")
+                button.setAccessibleName(f"{button.text()} ({SAID[each]})")
                 grid.addWidget(button, 2 * row + 1, at)
         self._list = QVBoxLayout()
         self._list.setSpacing(GAP)
@@ -168,9 +175,9 @@ class DirectionsPanel(Panel):
         holder.setLayout(grid)
         self.sets.add(holder)
         self.sets.add(self.make)
-        self.fill(inside, "Directions")
+        self.fill(inside, tr("Directions"))
 
-    def _tell(self) -> None:
+    def _update_text(self) -> None:
         lines = []
         if self._found is not None:
             text = str(self._found.meta["strength_text"])
@@ -178,7 +185,11 @@ class DirectionsPanel(Panel):
         if self._attribute is not None:
             meta = self._attribute.meta
             lines.append(
-                f"With − without: area under the curve {meta['auc']:.2f} on {meta['held_out']} pictures put aside."
+                tr(
+                    "With − without: area under the curve {auc:.2f} on {held_out} pictures put aside.",
+                    auc=meta["auc"],
+                    held_out=meta["held_out"],
+                )
             )
         self.words.setText("\n".join(lines))
 
@@ -196,7 +207,7 @@ class DirectionsPanel(Panel):
             arrays = self._attribute.arrays
             length = np.float32(max(float(np.linalg.norm(arrays["vector"])), 1e-30))
             more = {"strip": arrays["strip"], "offsets": arrays["offsets"] * length, "code": arrays["code"]}
-            listed.append(Direction("With − without", np.asarray(arrays["vector"] / length, np.float32), **more))
+            listed.append(Direction(tr("With − without"), np.asarray(arrays["vector"] / length, np.float32), **more))
         for name, text in document.latent.kept:
             vector = self._parsed(text)
             if vector is not None:
@@ -241,50 +252,54 @@ class DirectionsPanel(Panel):
         code = latent_code.code_of(document, space) if space is not None else None
         if code is not None and space is not None:
             there = latent_directions.moved(code, one.vector, value - latent_directions.along(code, one.vector), space)
-            self.store.update(latent_code.at(document, there), title=f"Along {one.name}", merge=f"along {one.name}")
+            self.store.update(
+                latent_code.at(document, there), title=tr("Along {one}", one=one.name), merge=f"along {one.name}"
+            )
         if final:
             self.store.settle()
 
     def _pick(self, one: Direction, row: int) -> None:
         if one.code is not None and one.offsets is not None and self._space is not None:
             there = latent_directions.moved(one.code, one.vector, float(one.offsets[row]), self._space)
-            self.store.update(latent_code.at(self.store.document, there), title=f"Along {one.name}")
+            self.store.update(latent_code.at(self.store.document, there), title=tr("Along {one}", one=one.name))
 
     def _keep(self, one: Direction) -> None:
         """Keep a direction under a name, or remove it if it is kept already."""
         document = self.store.document
         if one.kept:
             left = tuple(each for each in document.latent.kept if each[0] != one.name)
-            self.store.update(document.with_latent(kept=left), title=f"Remove {one.name}")
+            self.store.update(document.with_latent(kept=left), title=tr("Remove {one}", one=one.name))
         else:
-            self._put(one.vector, self.name.text() or "Direction")
+            self._put(one.vector, self.name.text() or tr("Direction"))
 
     def _put(self, vector: Float, wanted: str) -> None:
         document = self.store.document
         name = latent_directions.free_name(wanted, document.latent.kept)
         kept = (*document.latent.kept, (name, spaces.write(vector)))
         self.name.clear()
-        self.store.update(document.with_latent(kept=kept), title=f"Keep {name}")
+        self.store.update(document.with_latent(kept=kept), title=tr("Keep {name}", name=name))
 
     def _method(self) -> None:
         chosen = str(self.method.currentData())
         document = self.store.document.with_value(INSPECTION, method=None if chosen == LOCAL else chosen)
-        self.store.update(document, title=f"Directions of {self.method.currentText().lower()}")
+        self.store.update(
+            document, title=tr("Directions of {currenttext}", currenttext=self.method.currentText().lower())
+        )
 
-    def _here(self) -> None:
+    def _search_here(self) -> None:
         document = self.store.document
-        self.store.update(document.with_latent(around=document.latent.code), title="Find directions here")
+        self.store.update(document.with_latent(around=document.latent.code), title=tr("Find directions here"))
 
     def _add(self, each: str) -> None:
         now = self.store.document.latent
         codes = (*now.codes(each), now.code)
-        self.store.update(self.store.document.with_latent(aside=now.put(each, *codes)), title=f"Add a code {each}")
+        self.store.update(self.store.document.with_latent(aside=now.put(each, *codes)), title=ADDED[each])
 
     def _clear(self, each: str) -> None:
         now = self.store.document.latent
         folders = tuple("" if name == each else old for name, old in zip(SETS, now.folders, strict=True))
         self._attribute = None
-        self.store.update(self.store.document.with_latent(aside=now.put(each), folders=folders), title=f"Clear {each}")
+        self.store.update(self.store.document.with_latent(aside=now.put(each), folders=folders), title=CLEARED[each])
 
     def _between(self) -> None:
         """Keep the direction between the means of the two sets of codes."""
@@ -297,7 +312,7 @@ class DirectionsPanel(Panel):
         except Refusal as refusal:
             self.words.setText(f"{refusal} {refusal.advice}")
             return
-        self._put(vector, self.name.text() or "With − without")
+        self._put(vector, self.name.text() or tr("With − without"))
 
 
 PANEL = DirectionsPanel

@@ -14,12 +14,13 @@ from viewer.presenters import latent_code
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
+from viewer.translation import tr
 from viewer.widgets.charts.histogram import TwoHistograms
 from viewer.widgets.controls.elided_label import ElidedLabel
-from viewer.widgets.pictures.map_readout import plain_label
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 
-WAITING = "Waiting for the answer…"
-SCALE = "The score has no absolute scale: only its rank among others means something."
+WAITING = tr("Waiting for the answer…")
+SCALE = tr("The score has no absolute scale: only its rank among others means something.")
 
 
 class CriticPanel(Panel):
@@ -29,16 +30,18 @@ class CriticPanel(Panel):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.words = plain_label("What the discriminator says")
+        self.words = WrappedLabel(tr("What the discriminator says"))
         self.words.setText(WAITING)
-        self.spread = TwoHistograms("Scores of the discriminator", ("Samples", "Real pictures", "This picture"))
-        self.remark = plain_label("About the score")
+        self.spread = TwoHistograms(
+            tr("Scores of the discriminator"), (tr("Samples"), tr("Real pictures"), tr("This picture"))
+        )
+        self.remark = WrappedLabel(tr("About the score"))
         self.remark.setText(SCALE)
         self.remark.setProperty("small", True)
         self.folder = ElidedLabel()
-        self.choose = QPushButton("Choose…")
-        self.choose.setAccessibleName("Choose real pictures")
-        self.choose.setToolTip("A folder of real pictures, ideally those the model was trained on")
+        self.choose = QPushButton(tr("Choose…"))
+        self.choose.setAccessibleName(tr("Choose real pictures"))
+        self.choose.setToolTip(tr("A folder of real pictures, ideally those the model was trained on"))
         self.choose.clicked.connect(lambda: self.command_wanted.emit("latent-reals"))
         foot = QHBoxLayout()
         foot.addWidget(self.folder, 1)
@@ -60,7 +63,7 @@ class CriticPanel(Panel):
         extra = {"code": document.latent.code, "folder": latent_code.real_folder(document), "truncation": truncation}
         return request_plan.about("critic", document, description, extra=extra)
 
-    def seen(self, in_view: bool) -> None:
+    def view_changed(self, in_view: bool) -> None:
         """Make requests only while the panel is in view."""
         self.store.update(self.store.document.with_inside(self.id, in_view))
 
@@ -73,10 +76,22 @@ class CriticPanel(Panel):
         if slot != self.id:
             return
         meta, score = result.meta, float(result.arrays["score"][0])
-        told = [f"Score {score:.3f}: higher than {meta['percentile']:.0f} % of the samples"]
+        sentences = [
+            tr(
+                "Score {score:.3f}: higher than {percentile:.0f} % of the samples",
+                score=score,
+                percentile=meta["percentile"],
+            )
+        ]
         if "real_percentile" in meta:
-            told.append(f"and than {meta['real_percentile']:.0f} % of {meta['among']:,} real pictures")
-        self.words.setText(" ".join(told) + ".")
+            sentences.append(
+                tr(
+                    "and than {real_percentile:.0f} % of {among:,} real pictures",
+                    real_percentile=meta["real_percentile"],
+                    among=meta["among"],
+                )
+            )
+        self.words.setText(" ".join(sentences) + ".")
         self.spread.show_values(result.arrays["samples"], result.arrays["reals"], mark=score)
 
     def show_failure(self, slot: str, failure: Failure) -> bool | None:

@@ -28,28 +28,31 @@ from viewer.panels.base import GAP, Panel
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
+from viewer.translation import tr, trn
 from viewer.widgets.charts import figure_data
 from viewer.widgets.charts.bar_chart import BarChart
 from viewer.widgets.charts.confusion_matrix import MatrixChart
 from viewer.widgets.charts.precision_recall import CurveChart
+from viewer.widgets.tables.cell_pictures import CellPictures
 from viewer.widgets.tables.figure_table import FigureTable
 
 STALE_AFTER_MS = 300
 LEAST_IOU = 0.1
 SIDE_PX = 248
-AGAIN = "It began again with a new engine: {:,} pictures had been measured."
-NO_TRUTH = "Open ground truth first (Ctrl+T)."
-OFFER = "The model runs once on every picture of the ground truth; after that all figures follow the sliders."
+NO_TRUTH = tr("Open ground truth first (Ctrl+T).")
+OFFER = tr("The model runs once on every picture of the ground truth; after that all figures follow the sliders.")
+CELL = ("cell_row", "cell_column")
+NOT_YET = tr("The curves appear once the data set is evaluated.")
 NUMBERS = {
     "map": (
         "mAP",
-        "Mean average precision over IoU 0.50 to 0.95, as COCO defines it, of the detections above the score",
+        tr("Mean average precision over IoU 0.50 to 0.95, as COCO defines it, of the detections above the score"),
     ),
-    "map50": ("mAP at 0.5", "Mean average precision at IoU 0.50"),
-    "map75": ("mAP at 0.75", "Mean average precision at IoU 0.75"),
-    "all_precision": ("Precision", "The share of the detections that are correct, at the current settings"),
-    "all_recall": ("Recall", "The share of the objects that are found, at the current settings"),
-    "all_f1": ("F1", "The harmonic mean of precision and recall"),
+    "map50": (tr("mAP at 0.5"), tr("Mean average precision at IoU 0.50")),
+    "map75": (tr("mAP at 0.75"), tr("Mean average precision at IoU 0.75")),
+    "all_precision": (tr("Precision"), tr("The share of the detections that are correct, at the current settings")),
+    "all_recall": (tr("Recall"), tr("The share of the objects that are found, at the current settings")),
+    "all_f1": ("F1", tr("The harmonic mean of precision and recall")),
 }
 
 
@@ -64,41 +67,44 @@ class FiguresPanel(Panel):
         self._wanted: Request | None = None
         self._failed: tuple[Request | None, str] = None, ""
         self._least_score = 0.0
-        self.run = QPushButton("Evaluate the data set")
+        self.run = QPushButton(tr("Evaluate the data set"))
         self.run.clicked.connect(self._run)
         self.put_away = QToolButton()
-        self.put_away.setText("Clear")
-        self.put_away.setToolTip("No longer follow the sliders, which leaves the engine to the picture")
-        self.put_away.setAccessibleName("Put the figures away")
-        self.put_away.clicked.connect(lambda: self._set("off", "Put the figures away"))
+        self.put_away.setText(tr("Clear"))
+        self.put_away.setToolTip(tr("Stop following the sliders, so that the engine is free for the picture"))
+        self.put_away.setAccessibleName(tr("Clear the figures"))
+        self.put_away.clicked.connect(lambda: self._set("off", tr("Clear the figures")))
         self.progress = QProgressBar()
-        self.progress.setAccessibleName("Pictures measured")
+        self.progress.setAccessibleName(tr("Pictures measured"))
         self.progress.setTextVisible(False)
         self.progress.setFixedHeight(6)
-        self.state = _text("State of the evaluation")
+        self.state = _text(tr("State of the evaluation"))
         self.state.setWordWrap(True)
         self.values = {name: _text(title) for name, (title, _) in NUMBERS.items()}
-        self.best = _text("Best F1")
-        self.scope = _text("Pictures that the figures are of")
+        self.best = _text(tr("Best F1"))
+        self.scope = _text(tr("Pictures included in the figures"))
         self.use = QToolButton()
-        self.use.setText("Use")
-        self.use.setAccessibleName("Use the score with the best F1")
-        self.use.setToolTip("Set the score to the one with the best F1")
+        self.use.setText(tr("Use"))
+        self.use.setAccessibleName(tr("Use the score with the best F1"))
+        self.use.setToolTip(tr("Set the score to the one with the best F1"))
         self.use.clicked.connect(self._use_best)
-        self.curves = CurveChart("Precision over recall")
-        self.matrix = MatrixChart("Confusion matrix")
-        self.funnel = BarChart("Recall funnel")
-        self.errors = BarChart("Error types")
+        self.curves = CurveChart(tr("Precision over recall"))
+        self.matrix = MatrixChart(tr("Confusion matrix"))
+        self.matrix.picked.connect(self._pick_cell)
+        self.behind = CellPictures()
+        self.behind.opened.connect(self.open_wanted)
+        self.funnel = BarChart(tr("Recall funnel"))
+        self.errors = BarChart(tr("Error types"))
         self.group = QComboBox()
-        self.group.setAccessibleName("Objects in the funnel")
-        self.group.setToolTip("Which objects the funnel is about; sizes are COCO's: 32 and 96 pixels squared")
+        self.group.setAccessibleName(tr("Objects in the funnel"))
+        self.group.setToolTip(tr("Which objects the funnel is about; sizes are COCO's: 32 and 96 pixels squared"))
         self.group.currentIndexChanged.connect(self._draw_funnel)
         self.table = FigureTable()
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
-        self.copy = _tool("Copy", "Copy all figures as text", self._copy)
-        self.export = _tool("Export…", "Save all figures as JSON, or the curves as CSV", self._ask_export)
-        self._had = 0  # pictures that had been measured before the engine had to start again
+        self.copy = _tool(tr("Copy"), tr("Copy all figures as text"), self._copy)
+        self.export = _tool(tr("Export…"), tr("Save all figures as JSON, or the curves as CSV"), self._ask_export)
+        self._measured_before = 0  # pictures that had been measured before the engine had to start again
         self._lay_out()
         self._late = QTimer(self)
         self._late.setSingleShot(True)
@@ -113,6 +119,7 @@ class FiguresPanel(Panel):
         if mode == "off" or truth is None or request_plan.beyond(document):
             return None
         extra = {"match_iou": max(LEAST_IOU, document.view.truth_iou), "collect": mode == "collect"}
+        extra |= {name: value for name, value in document.values("figures").items() if name in CELL}
         request = request_plan.ask("figures", document, description, settings="detect", extra=extra, source=truth)
         if request is None:
             return None
@@ -137,11 +144,11 @@ class FiguresPanel(Panel):
         complete = self.shown is not None and bool(self.shown[1].meta["complete"])
         self.run.setEnabled(document.truth is not None)
         busy = mode == "collect" and not complete
-        self.run.setText("Stop" if busy else "Go on" if mode == "hold" else "Evaluate the data set")
+        self.run.setText(tr("Stop") if busy else tr("Go on") if mode == "hold" else tr("Evaluate the data set"))
         self.run.setVisible(not (mode == "collect" and complete))
         self.put_away.setVisible(mode != "off")
         self.progress.setVisible(busy)
-        self._tell(document)
+        self._update_text(document)
         self._compare()
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
@@ -150,22 +157,22 @@ class FiguresPanel(Panel):
             return
         if self.shown is not None and self.shown[0] == request:
             had, has = self.shown[1].meta["collected"], result.meta["collected"]
-            self._had = had if has < had else self._had if has < self._had else 0
+            self._measured_before = had if has < had else self._measured_before if has < self._measured_before else 0
         else:
-            self._had = 0
+            self._measured_before = 0
         before, self._failed = self.shown[1].meta["complete"] if self.shown else False, (None, "")
         self.shown = request, result
         self._show()
         if result.meta["complete"] != before:
             self.refresh(self.store.document, None)
-        self._tell(self.store.document)
+        self._update_text(self.store.document)
         self._compare()
 
     def show_failure(self, slot: str, failure: Failure) -> None:
         """Show why there are no figures."""
         if slot == self.id:
             self._failed = self._wanted, failure.text
-            self._tell(self.store.document)
+            self._update_text(self.store.document)
 
     # internals
 
@@ -175,29 +182,31 @@ class FiguresPanel(Panel):
         if answer is None:
             for label in (*self.values.values(), self.best):
                 label.setText("–")
-            self._tell_scope("")
+            self._show_scope("")
             self.use.setEnabled(False)
-            self.curves.set_lines(())
+            self.curves.set_lines((), missing=NOT_YET)
             self.errors.set_bars(())
             self.funnel.set_bars(())
             self.table.take([])
+            self.behind.show_pictures("", ())
             return
         _, result = answer
-        self._tell_scope(figure_data.scope(result))
+        self._show_scope(figure_data.scope(result))
         for name, label in self.values.items():
             value = result.meta[name]
             label.setText(f"{value:.3f}" if value >= 0 else "–")
         f1, score = float(result.arrays["best_f1"][0]), float(result.arrays["best_score"][0])
-        self.best.setText(f"{f1:.3f} at score {score:.2f}")
+        self.best.setText(tr("{f1:.3f} at score {score:.2f}", f1=f1, score=score))
         self.use.setEnabled(f1 > 0)
         self.curves.set_lines(figure_data.lines(result))
         self.matrix.set_counts([*report.names(result), report.BACKGROUND], result.arrays["confusion"])
+        self._list_pictures(result)
         self.errors.set_bars(figure_data.error_bars(result))
         self.table.take(report.class_rows(result), result.arrays["labels"].tolist())
         self._list_groups(result)
         self._draw_funnel()
 
-    def _tell(self, document: Document) -> None:
+    def _update_text(self, document: Document) -> None:
         """Show how far the collection is and what was left out."""
         reason = request_plan.beyond(document)
         if document.truth is None:
@@ -207,16 +216,33 @@ class FiguresPanel(Panel):
         elif self._wanted is not None and self._failed[0] == self._wanted:
             self.state.setText(self._failed[1])
         elif self.shown is None:
-            self.state.setText(OFFER if document.view.figures == "off" else "The ground truth is being read…")
+            self.state.setText(OFFER if document.view.figures == "off" else tr("The ground truth is being read…"))
         else:
             text, details = figure_data.state(self.shown[1])
-            if self._had:
-                text = f"{text} {AGAIN.format(self._had)}"
+            text = " · ".join(filter(None, (text, self._replaced())))
             self.state.setText(text)
             self.state.setToolTip(details)
             meta = self.shown[1].meta
             self.progress.setRange(0, max(1, meta["of"]))
             self.progress.setValue(meta["collected"] + meta["failed"])
+
+    def _replaced(self) -> str:
+        """Return what a new engine went on from, or that it began again, "" if it is the first."""
+        meta = self.shown[1].meta if self.shown is not None else {}
+        resumed = int(meta.get("resumed", 0))
+        if resumed and not meta["complete"]:
+            return trn(
+                "A new engine goes on from the {n:,} picture that had been measured.",
+                "A new engine goes on from the {n:,} pictures that had been measured.",
+                resumed,
+            )
+        if not resumed and self._measured_before:
+            return trn(
+                "A new engine began again: {n:,} picture had been measured.",
+                "A new engine began again: {n:,} pictures had been measured.",
+                self._measured_before,
+            )
+        return ""
 
     def _compare(self) -> None:
         """Fade figures of other settings, after a delay so that they do not flicker while a slider moves."""
@@ -237,7 +263,10 @@ class FiguresPanel(Panel):
     def _run(self) -> None:
         mode = self.store.document.view.figures
         collecting = mode == "collect"
-        self._set("hold" if collecting else "collect", "Stop the evaluation" if collecting else "Evaluate the data set")
+        self._set(
+            "hold" if collecting else "collect",
+            tr("Stop the evaluation") if collecting else tr("Evaluate the data set"),
+        )
 
     def _set(self, mode: str, title: str) -> None:
         self.store.update(self.store.document.with_view(figures=mode), title=title)
@@ -246,13 +275,13 @@ class FiguresPanel(Panel):
         if self.shown is not None:
             # A score below the model's own floor would show the same detections as the floor itself.
             score = max(self._least_score, round(float(self.shown[1].arrays["best_score"][0]), 4))
-            self.store.update(self.store.document.with_value("detect", score=score), title="Score with the best F1")
+            self.store.update(self.store.document.with_value("detect", score=score), title=tr("Score with the best F1"))
 
     def _copy(self) -> None:
         if self.shown is not None:
             QGuiApplication.clipboard().setText(f"{self.scope.text()}\n\n{report.as_text(self.shown[1])}")
 
-    def _tell_scope(self, text: str) -> None:
+    def _show_scope(self, text: str) -> None:
         """Say above the numbers of which pictures they are."""
         self.scope.setText(text)
         self.scope.setVisible(bool(text))
@@ -273,12 +302,25 @@ class FiguresPanel(Panel):
         if self.shown is not None:
             self.funnel.set_bars(figure_data.funnel_bars(self.shown[1], max(0, self.group.currentIndex())))
 
+    def _pick_cell(self, row: int, column: int) -> None:
+        """List the pictures behind a cell, and bring the list to the front."""
+        values = dict(zip(CELL, (row, column), strict=True))
+        self.store.update(self.store.document.with_value("figures", **values), title=tr("Pictures of a cell"))
+        self.tabs.setCurrentWidget(self.behind)
+
+    def _list_pictures(self, result: Result) -> None:
+        row, column = result.meta["cell"]
+        count = len(result.arrays["confusion"])
+        about = self.matrix.told(row, column) if 0 <= row < count and 0 <= column < count else ""
+        self.behind.show_pictures(about, result.meta["cell_pictures"])
+
     def _lay_out(self) -> None:
-        self.tabs.addTab(_pair(self.curves, self.matrix), "Curves and confusion")
-        funnel = _below(_titled("Found within reach", self.group), self.funnel)
-        errors = _below(_titled("What fixing each error would gain"), self.errors)
-        self.tabs.addTab(_pair(funnel, errors), "Funnel and errors")
-        self.tabs.addTab(self.table, "Classes")
+        self.tabs.addTab(_pair(self.curves, self.matrix), tr("Curves and confusion"))
+        funnel = _below(_titled(tr("Found within reach"), self.group), self.funnel)
+        errors = _below(_titled(tr("What fixing each error would gain")), self.errors)
+        self.tabs.addTab(_pair(funnel, errors), tr("Funnel and errors"))
+        self.tabs.addTab(self.table, tr("Classes"))
+        self.tabs.addTab(self.behind, tr("Pictures of a cell"))
         corner = QWidget()
         line = QHBoxLayout(corner)
         line.setContentsMargins(0, 0, 0, 0)
@@ -310,7 +352,7 @@ class FiguresPanel(Panel):
             self.values[name].setToolTip(help_text)
         best = QHBoxLayout()
         best.setSpacing(GAP)
-        best.addWidget(_small("Best F1"))
+        best.addWidget(_small(tr("Best F1")))
         best.addWidget(self.best, 1)
         best.addWidget(self.use)
         side = QWidget()

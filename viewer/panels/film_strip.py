@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QIcon, QImage, QKeyEvent, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import (
     QLabel,
@@ -21,9 +21,11 @@ from models.inspection import Description
 from models.pictures.media import kind
 from models.types import Pixels, Source
 from viewer import theme
+from viewer.context_menu.subject import KNOWN
 from viewer.panels.base import Panel
 from viewer.session.document import Document
 from viewer.session.history import Store
+from viewer.translation import tr
 from viewer.widgets.controls.elided_label import plain
 
 FRAME_PX = 4
@@ -48,7 +50,7 @@ class FilmPanel(Panel):
         super().__init__(store)
         self.list = _Strip()
         self.list.setItemDelegate(_Frame(self.list))
-        self.list.setAccessibleName("Pictures")
+        self.list.setAccessibleName(tr("Pictures"))
         self.list.setViewMode(QListView.ViewMode.IconMode)
         self.list.setFlow(QListView.Flow.TopToBottom)
         self.list.setWrapping(False)
@@ -60,32 +62,31 @@ class FilmPanel(Panel):
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.itemClicked.connect(self._clicked)
         self.list.itemDoubleClicked.connect(lambda _: self.command_wanted.emit("fit"))
-        self.list.asked.connect(self._asked)
+        self.list.asked.connect(self._key_pressed)
         self.list.removed.connect(lambda: self.command_wanted.emit("remove-picture"))
-        self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.list.customContextMenuRequested.connect(self._menu)
-        self.list.verticalScrollBar().valueChanged.connect(self._look)
+        self.list.verticalScrollBar().valueChanged.connect(self._schedule)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         self.count = QLabel()
         self.count.setProperty("small", True)
         self.count.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.count.setAccessibleName("Number of the picture")
+        self.count.setAccessibleName(tr("Number of the picture"))
         column.addWidget(self.count)
         column.addWidget(self.list)
         self._sources: tuple[Source, ...] = ()
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(30)
-        self._pause.timeout.connect(self._ask)
+        self._pause.timeout.connect(self._request_next)
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """List the pictures and mark the current one."""
         if document.sources != self._sources:
             self._sources = document.sources
             self.list.clear()
-            for source in document.sources:
+            for row, source in enumerate(document.sources):
                 item = QListWidgetItem()
+                item.setData(KNOWN, {"strip": row})
                 item.setText(source.name)
                 item.setData(Qt.ItemDataRole.AccessibleTextRole, source.name)
                 item.setToolTip(plain(source.name))
@@ -95,10 +96,14 @@ class FilmPanel(Panel):
                     item.setData(LOOKED, True)
                 item.setSizeHint(QSize(theme.THUMBNAIL_PX + 2 * FRAME_PX, theme.THUMBNAIL_PX + 2 * FRAME_PX + NAME_PX))
                 self.list.addItem(item)
-        self.count.setText(f"{document.current + 1:,} of {len(document.sources):,}" if document.sources else "")
+        self.count.setText(
+            tr("{current:,} of {sources:,}", current=document.current + 1, sources=len(document.sources))
+            if document.sources
+            else ""
+        )
         if document.sources:
             self.list.setCurrentRow(document.current)
-            self._look()
+            self._schedule()
 
     def set_thumbnail(self, source: Source, pixels: Pixels | None) -> None:
         """Show the thumbnail (h, w, 3) of a picture, or a warning icon for None."""
@@ -106,7 +111,9 @@ class FilmPanel(Panel):
             if item.data(ROLE) == source:
                 item.setData(LOOKED, True)
                 item.setData(BROKEN, pixels is None)
-                item.setToolTip(plain(source.name if pixels is not None else f"{source.name} cannot be read"))
+                item.setToolTip(
+                    plain(source.name if pixels is not None else tr("{source} cannot be read", source=source.name))
+                )
                 item.setIcon(_icon(pixels) if pixels is not None else theme.icon("warning"))
 
     def _items(self) -> list[QListWidgetItem]:
@@ -118,13 +125,7 @@ class FilmPanel(Panel):
         # The mark stays on the current picture until the clicked one has been opened.
         self.list.setCurrentRow(self.store.document.current)
 
-    def _menu(self, place: QPoint) -> None:
-        item = self.list.itemAt(place)
-        row = self.list.row(item) if item is not None else self.list.currentRow()
-        if row >= 0:
-            self.menu_wanted.emit("picture", row, self.list.viewport().mapToGlobal(place))
-
-    def _asked(self, key: int) -> None:
+    def _key_pressed(self, key: int) -> None:
         match key:
             case Qt.Key.Key_Home:
                 self.chosen.emit(0)
@@ -133,10 +134,10 @@ class FilmPanel(Panel):
             case _:
                 self.stepped.emit(-1 if key in BACK else 1)
 
-    def _look(self) -> None:
+    def _schedule(self) -> None:
         self._pause.start()
 
-    def _ask(self) -> None:
+    def _request_next(self) -> None:
         area = self.list.viewport().rect()
         for item in self._items():
             if not item.data(LOOKED) and self.list.visualItemRect(item).intersects(area):
@@ -146,7 +147,7 @@ class FilmPanel(Panel):
     def showEvent(self, event: object) -> None:
         """Request missing thumbnails when the strip becomes visible."""
         super().showEvent(event)  # type: ignore[arg-type]
-        self._look()
+        self._schedule()
 
 
 class _Strip(QListWidget):

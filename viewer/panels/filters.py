@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
 
 from models.inspection import Description
+from models.params import Value
 from models.requests import Request
 from models.types import Failure, Result
 from viewer import theme
 from viewer.canvas.mosaic import Atlas
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import feature_maps
+from viewer.presenters.feature_maps import ACTIVATIONS
 from viewer.presenters.heatmap import DIVERGING
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
+from viewer.translation import tr
 from viewer.widgets.charts.colour_bar import ColourBar
 from viewer.widgets.pictures.channel_grid import ChannelGrid
 from viewer.widgets.pictures.channel_view import ChannelView, Tile, choice, copy_button, fill_choice, set_choice
@@ -27,18 +30,18 @@ from viewer.widgets.tables.fact_card import Card
 
 INSPECTION = feature_maps.FILTERS
 ONE = "filters.one"
-FIRST = "First convolution"
+THROUGH = "neuron_conductance"  # its map follows the channel that is chosen
+FIRST = tr("First convolution")
 MODES = (
-    ("As fits", "auto"),
-    ("Colours", "rgb"),
-    ("Principal component", "pca"),
-    ("One input", "planes"),
-    ("Weight of each input", "inputs"),
+    (tr("As fits"), "auto"),
+    (tr("Colours"), "rgb"),
+    (tr("Principal component"), "pca"),
+    (tr("One input"), "planes"),
+    (tr("Weight of each input"), "inputs"),
 )
-SORTS = (("As they are", "none"), ("Norm", "norm"), ("Similarity", "similarity"))
-NO_PICTURE = "Open a picture to look into the network."
-WAITING = "The kernels are on their way…"
-NONE_CHOSEN = "Click a filter to see it large, with its numbers."
+SORTS = ((tr("As they are"), "none"), (tr("Norm"), "norm"), (tr("Similarity"), "similarity"))
+WAITING = tr("Waiting for the kernels…")
+NONE_CHOSEN = tr("Click a filter to see it large, with its numbers.")
 
 
 class _Detail(QWidget):
@@ -46,18 +49,18 @@ class _Detail(QWidget):
 
     def __init__(self, numbers: Callable[[], str], plane_line: Callable[[int], str]) -> None:
         super().__init__()
-        self.card = Card("Filter")
-        self.tile = Tile("The chosen filter", side_px=96)
+        self.card = Card(tr("Filter"))
+        self.tile = Tile(tr("The chosen filter"), side_px=96)
         self.bar = ColourBar()
-        self.bar.setAccessibleName("Colours of the weights")
+        self.bar.setAccessibleName(tr("Colours of the weights"))
         self.scale = QLabel()
         self.scale.setProperty("small", True)
-        self.planes = ChannelGrid("Planes of the chosen filter")
+        self.planes = ChannelGrid(tr("Planes of the chosen filter"))
         self.planes.setMinimumHeight(48)
         self.planes.describe = plane_line
         self.empty = QLabel(NONE_CHOSEN)
         self.empty.setWordWrap(True)
-        self.copy = copy_button("Copy the weights of the filter", numbers)
+        self.copy = copy_button(tr("Copy the weights of the filter"), numbers)
         self.scale.setWordWrap(True)
         left, right = QVBoxLayout(), QVBoxLayout()
         for column in (left, right):
@@ -85,7 +88,9 @@ class _Detail(QWidget):
         end = float(f"{result.meta['scale']:.3g}")
         self.bar.setVisible(not colours)
         self.bar.set_range(-end, end, colour_map=DIVERGING)
-        self.scale.setText(f"Grey is zero, full colour ±{end:g}" if colours else "One scale for the whole layer")
+        self.scale.setText(
+            tr("Grey is zero, full colour ±{end:g}", end=end) if colours else tr("One scale for the whole layer")
+        )
 
     def show_filter(self, result: Result | None, atlas: Atlas | None, row: int) -> None:
         """Show the filter at `row`; -1 shows a hint."""
@@ -95,7 +100,7 @@ class _Detail(QWidget):
         self.empty.setVisible(not there)
         if result is not None and there:
             self.tile.show_tile(atlas, row)
-            self.card.set_title(f"Filter {row}")
+            self.card.set_title(tr("Filter {row}", row=row))
             self.card.set_facts(feature_maps.filter_facts(result, row)[1:])
 
     def show_planes(self, one: Result | None) -> None:
@@ -113,35 +118,39 @@ class FilterPanel(Panel):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.layer = choice("Layer with kernels", [(FIRST, "")], help="Every layer of the network that has kernels")
+        self.layer = choice(
+            tr("Layer with kernels"), [(FIRST, "")], help=tr("Every layer of the network that has kernels")
+        )
         self.layer.setMinimumContentsLength(16)
-        self.mode = choice("Show kernels as", MODES, help="Kernels over three inputs have colours; others have planes")
+        self.mode = choice(
+            tr("Show kernels as"), MODES, help=tr("Kernels over three inputs have colours; others have planes")
+        )
         self.plane = QSpinBox()
-        self.plane.setAccessibleName("Input shown")
-        self.plane.setToolTip("Which input's plane of each kernel is shown")
-        self.sort = choice("Order of the filters", SORTS)
+        self.plane.setAccessibleName(tr("Input shown"))
+        self.plane.setToolTip(tr("Which input's plane of each kernel is shown"))
+        self.sort = choice(tr("Order of the filters"), SORTS)
         self.detail = _Detail(self._numbers, self._plane_line)
-        self.view = ChannelView("Filters", self.detail)
-        self.view.add_control("Layer", self.layer)
-        self.view.add_control("Show", self.mode)
+        self.view = ChannelView(tr("Filters"), self.detail)
+        self.view.add_control(tr("Layer"), self.layer)
+        self.view.add_control(tr("Show"), self.mode)
         self.view.add_wide(self.plane)
-        self.view.add_control("Order", self.sort)
+        self.view.add_control(tr("Order"), self.sort)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self.view)
         self.grid = self.view.grid
-        self.grid.describe = self._line
+        self.grid.describe, self.grid.offers = self._line, self._offers
         self.grid.picked.connect(self._pick)
-        self.layer.activated.connect(lambda: self._set("Layer of the filters", layer=self.layer.currentData()))
-        self.mode.activated.connect(lambda: self._set("Kernels as", mode=self.mode.currentData()))
-        self.sort.activated.connect(lambda: self._set("Order of the filters", sort=self.sort.currentData()))
-        self.plane.valueChanged.connect(lambda value: self._set("Input shown", plane=value))
+        self.layer.activated.connect(lambda: self._set(tr("Layer of the filters"), layer=self.layer.currentData()))
+        self.mode.activated.connect(lambda: self._set(tr("Kernels as"), mode=self.mode.currentData()))
+        self.sort.activated.connect(lambda: self._set(tr("Order of the filters"), sort=self.sort.currentData()))
+        self.plane.valueChanged.connect(lambda value: self._set(tr("Input shown"), plane=value))
         self._result: Result | None = None
         self._atlas: Atlas | None = None
         self._model = ""
         self._one: Result | None = None
         theme.changes().connect(self._show)
-        self._tell_one()
+        self._show_filter()
 
     @classmethod
     def slots(cls) -> list[tuple[str, Wants]]:
@@ -153,7 +162,7 @@ class FilterPanel(Panel):
         """Request the kernels while the panel is in view. Sorting is done in the grid."""
         if description is None or INSPECTION not in document.view.inside:
             return None
-        return request_plan.ask(INSPECTION, document, description, extra={"channel": -1, "sort": "none"})
+        return _ask(document, description, {"channel": -1, "sort": "none"})
 
     @staticmethod
     def wants_one(document: Document, description: Description | None) -> Request | None:
@@ -161,14 +170,12 @@ class FilterPanel(Panel):
         channel = int(document.values(INSPECTION).get("channel", -1))
         if description is None or channel < 0 or INSPECTION not in document.view.inside:
             return None
-        return request_plan.ask(INSPECTION, document, description, extra={"mode": "auto", "plane": 0, "sort": "none"})
+        return _ask(document, description, {"mode": "auto", "plane": 0, "sort": "none"})
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the current settings, or why there is nothing to show."""
         values = document.values(INSPECTION)
         reason = self.lacking(description) if description else ""
-        if document.source is None:
-            reason = reason or NO_PICTURE
         there = self._result is not None and self._model == document.model
         about = (document.model, document.source)
         self.view.show_state(about, reason=reason, there=there, waiting=WAITING)
@@ -182,7 +189,7 @@ class FilterPanel(Panel):
         if there and not reason:
             self._order()
             self.grid.choose(int(values.get("channel", -1)))
-            self._tell_one()
+            self._show_filter()
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Store the kernels, or the planes of one."""
@@ -198,7 +205,7 @@ class FilterPanel(Panel):
             self._show()
             self.refresh(self.store.document, None)
         if slot in (self.id, ONE):
-            self._tell_one()
+            self._show_filter()
 
     def show_failure(self, slot: str, failure: Failure) -> None:
         """Show why there are no kernels; keep the previous ones."""
@@ -207,7 +214,7 @@ class FilterPanel(Panel):
             self.view.fail((document.model, document.source), failure.text)
             self.refresh(document, None)
 
-    def seen(self, in_view: bool) -> None:
+    def view_changed(self, in_view: bool) -> None:
         """Make requests only while the panel is in view."""
         self.store.update(self.store.document.with_inside(self.id, in_view))
 
@@ -228,7 +235,7 @@ class FilterPanel(Panel):
         order = feature_maps.order_of(self._result, sort)
         self.grid.show_tiles(self._atlas, order, quiet=arrays["dead"], marked=arrays["duplicate"])
 
-    def _tell_one(self) -> None:
+    def _show_filter(self) -> None:
         """Show the selected filter enlarged, with its numbers and planes."""
         self.detail.show_filter(self._result, self._atlas, self.grid.chosen)
         one, result = self._one, self._result
@@ -237,8 +244,24 @@ class FilterPanel(Panel):
             mine = (one.meta["channel"], one.meta["layer"]) == (self.grid.chosen, result.meta["layer"])
         self.detail.show_planes(one if mine else None)
 
+    def _offers(self, row: int) -> list[tuple[str, Callable[[], object]]]:
+        """Return where else a filter's channel can be seen: in the pictures of the data set, and in this picture."""
+
+        def elsewhere(command: str) -> None:
+            if self._result is None:
+                return
+            document = self.store.document.explaining(layer=str(self._result.meta["layer"]))
+            document = document.with_value(ACTIVATIONS, chosen=row).with_value(THROUGH, channel=row)
+            self.store.update(document.with_view(unit=None), title=tr("Channel of a filter"))
+            self.command_wanted.emit(command)
+
+        return [
+            (tr("Top patches"), lambda: elsewhere("show-patches")),
+            (tr("Activations"), lambda: elsewhere("show-activations")),
+        ]
+
     def _pick(self, channel: int) -> None:
-        title = f"Filter {channel}" if channel >= 0 else "No filter"
+        title = tr("Filter {channel}", channel=channel) if channel >= 0 else tr("No filter")
         self._set(title, channel=None if channel < 0 else channel)
 
     def _set(self, title: str, **changed: object) -> None:
@@ -255,12 +278,25 @@ class FilterPanel(Panel):
         if self._one is None or row >= len(self._one.arrays["tiles"]):
             return ""
         plane, share = self._one.arrays["tiles"][row], self._one.arrays["share"][row]
-        return f"Input {row}: {plane.min():+.3g} to {plane.max():+.3g}, {100 * share:.1f} % of the filter"
+        return tr(
+            "Input {row}: {plane:+.3g} to {plane_2:+.3g}, {share:.1f} % of the filter",
+            row=row,
+            plane=plane.min(),
+            plane_2=plane.max(),
+            share=100 * share,
+        )
 
     def _numbers(self) -> str:
         if self._result is None or self.grid.chosen < 0:
             return ""
         return feature_maps.numbers_text(self._result.arrays["tiles"][self.grid.chosen])
+
+
+def _ask(document: Document, description: Description, extra: Mapping[str, Value]) -> Request | None:
+    """Return a request for kernels, on the current picture if there is one that stands still."""
+    if document.source is None or document.source.moving:
+        return request_plan.about(INSPECTION, document, description, extra=extra)
+    return request_plan.ask(INSPECTION, document, description, extra=extra)
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -17,47 +17,53 @@ from viewer.panels.base import SearchPanel
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
+from viewer.translation import tr
 from viewer.widgets.controls.folder_row import FolderRow
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 from viewer.widgets.pictures.channel_grid import ChannelGrid
-from viewer.widgets.pictures.map_readout import plain_label
 
 INSPECTION = "influence"
-SIDES = {"support": ("supporting", "For the answer"), "oppose": ("opposing", "Against it")}
-INVITATION = (
+SIDES = {"support": ("supporting", tr("For the answer")), "oppose": ("opposing", tr("Against it"))}
+INVITATION = tr(
     "Which pictures of the training speak for this answer, and which against it? Choose their folder, with one folder "
     "inside for each class."
 )
-NO_PICTURE = "Open a picture first: its answer is what they speak for."
-POINT = "Point at a picture to read its name and score."
+NO_PICTURE = tr("Open a picture first: its answer is what they speak for.")
+POINT = tr("Point at a picture to read its name and score.")
 
 
 class InfluencePanel(SearchPanel):
     """The folders, the finding in words, and the pictures for and against, the strongest first."""
 
     id: ClassVar[str] = INSPECTION
-    settings_title: ClassVar[str] = "Settings of the search"
-    waiting: ClassVar[str] = "The training pictures are being looked through… Escape stops it."
+    settings_title: ClassVar[str] = tr("Settings of the search")
+    waiting: ClassVar[str] = tr("Searching the training pictures… Escape stops it.")
     folders: ClassVar[tuple[str, ...]] = ("folder", "checkpoints")
     elsewhere: ClassVar[tuple[str, ...]] = ("target", "layer")
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self.rows = {
-            "folder": FolderRow("Pictures", empty="None chosen", help_text="The folder of the training pictures"),
+            "folder": FolderRow(
+                tr("Pictures"), empty=tr("None chosen"), help_text=tr("The folder of the training pictures")
+            ),
             "checkpoints": FolderRow(
-                "Checkpoints", empty="The open weights", help_text="A folder of checkpoints, for TracIn", clears=True
+                tr("Checkpoints"),
+                empty=tr("The open weights"),
+                help_text=tr("A folder of checkpoints, for TracIn"),
+                clears=True,
             ),
         }
         self.grids, self.titles = {}, {}
         for side, (_, title) in SIDES.items():
-            grid = ChannelGrid(f"Training pictures, {title.lower()}")
+            grid = ChannelGrid(tr("Training pictures, {title}", title=title.lower()))
             grid.setMinimumHeight(96)
             grid.describe = self._describer(side)
+            grid.path_of = lambda row, side=side: self._path(side, row)
             grid.hovered.connect(lambda place, side=side: self._point(side, place))
             grid.picked.connect(lambda row, side=side: self._point(side, (row, 0.0, 0.0)))
             self.grids[side], self.titles[side] = grid, QLabel(title)
-        self.readout = plain_label("Picture under the pointer")
-        self.readout.setProperty("small", True)
+        self.readout = WrappedLabel(tr("Picture under the pointer"), small=True)
         sides = [part for side in SIDES for part in (self.titles[side], self.grids[side])]
         self.arrange((*sides, self.readout, self.settings), command="influence")
 
@@ -94,18 +100,27 @@ class InfluencePanel(SearchPanel):
             count = len(result.arrays[name]) if result is not None else 0
             self.grids[side].setVisible(count > 0)
             self.titles[side].setVisible(result is not None)
-            self.titles[side].setText(title if count else f"{title}: none")
+            self.titles[side].setText(title if count else tr("{title}: none", title=title))
             self.grids[side].setEnabled(fresh)
 
     def _describer(self, side: str) -> Callable[[int], str]:
         return lambda row: self._line(side, row)
+
+    def _path(self, side: str, row: int) -> str:
+        paths = self._answer[1].meta[f"{side}_paths"] if self._answer is not None else []
+        return str(paths[row]) if row < len(paths) else ""
 
     def _line(self, side: str, row: int) -> str:
         if self._answer is None or not 0 <= row < len(self._answer[1].meta[f"{side}_paths"]):
             return ""
         meta, arrays = self._answer[1].meta, self._answer[1].arrays
         score = arrays["support" if side == "support" else "opposition"][row]
-        return f"{Path(meta[f'{side}_paths'][row]).name}, {meta[f'{side}_labels'][row]}, score {score:.3g}"
+        return tr(
+            "{meta}, {meta_2}, score {score:.3g}",
+            meta=Path(meta[f"{side}_paths"][row]).name,
+            meta_2=meta[f"{side}_labels"][row],
+            score=score,
+        )
 
     def _point(self, side: str, place: tuple[int, float, float] | None) -> None:
         self.readout.setText((self._line(side, place[0]) if place is not None else "") or POINT)

@@ -18,18 +18,19 @@ from viewer.presenters.interpretation import Choice
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
+from viewer.translation import tr
 from viewer.widgets.controls.section import Section
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 from viewer.widgets.pictures.choice_tiles import ChoiceTiles
-from viewer.widgets.pictures.map_readout import plain_label
 from viewer.widgets.pictures.qimages import rgb
 
-NOTHING_OPEN = (
-    "Open a picture with something in it that you know: here is then what the network finds on it, "
+NOTHING_OPEN = tr(
+    "Open a picture of something you know: what the network finds is shown here, "
     "read in every way that its numbers allow."
 )
-WAITING = "Reading the outputs…"
+WAITING = tr("Reading the outputs…")
 OUTPUT_PX = 56
-TRY, TRIED = "Try other preparations", "Try only the one in force"
+TRY, TRIED = tr("Try other preparations"), tr("Try only the current one")
 
 
 class InterpretationPanel(Panel):
@@ -39,30 +40,32 @@ class InterpretationPanel(Panel):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.empty = plain_label("What to do")
-        self.question = plain_label("What only you can tell")
-        self.headline = plain_label("What the outputs are taken for")
+        self.empty = WrappedLabel(tr("What to do"))
+        self.question = WrappedLabel(tr("What only you can tell"))
+        self.headline = WrappedLabel(tr("What the outputs are taken for"))
         for label in (self.question, self.headline):
             font = label.font()
             font.setBold(True)
             label.setFont(font)
-        self.evidence = plain_label("Why it is read like that")
-        self.why = Section("Why")
+        self.evidence = WrappedLabel(tr("Why it is read like that"))
+        self.why = Section(tr("Why"))
         self.copy = QToolButton()
-        self.copy.setToolTip("Copy readings and outputs as text")
-        self.copy.setAccessibleName("Copy the interpretation")
+        self.copy.setToolTip(tr("Copy readings and outputs as text"))
+        self.copy.setAccessibleName(tr("Copy the interpretation"))
         self.copy.setAutoRaise(True)
         self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.text))
-        self.readings = ChoiceTiles("Readings of the outputs")
-        self.about_input = plain_label("How the picture is prepared")
+        self.readings = ChoiceTiles(tr("Readings of the outputs"))
+        self.about_input = WrappedLabel(tr("How the picture is prepared"))
         self.try_others = QPushButton(TRY)
-        self.try_others.setToolTip("Ask the network about this picture with other values, colours and fits")
-        self.preparations = ChoiceTiles("Preparations of the picture")
-        self.save = QPushButton("Save as card")
-        self.save.setToolTip("Write all that is assumed into a card beside the file: it then opens like this by itself")
-        self.export = QPushButton("Export adapter file…")
-        self.export.setToolTip("Write all that is assumed as a few lines of Python, which open like this")
-        self.outputs = Section("Outputs")
+        self.try_others.setToolTip(tr("Ask the network about this picture with other values, colours and fits"))
+        self.preparations = ChoiceTiles(tr("Preparations of the picture"))
+        self.save = QPushButton(tr("Save as card"))
+        self.save.setToolTip(
+            tr("Write all that is assumed into a card beside the file: it then opens like this by itself")
+        )
+        self.export = QPushButton(tr("Export adapter file…"))
+        self.export.setToolTip(tr("Write all that is assumed as a few lines of Python, which open like this"))
+        self.outputs = Section(tr("Outputs"))
         self._rows: list[tuple[QLabel, QLabel]] = []
         self._result: Result | None = None
         self._source: Source | None = None
@@ -75,7 +78,7 @@ class InterpretationPanel(Panel):
         self.export.clicked.connect(lambda: self.command_wanted.emit("interpretation-adapter"))
         theme.changes().connect(self._restyle)
         self._restyle()
-        self._tell()
+        self._update_text()
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
@@ -92,7 +95,7 @@ class InterpretationPanel(Panel):
             self._source = document.source
             if document.source is not None:
                 self.pixels_wanted.emit(document.source)
-        self._tell()
+        self._update_text()
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Show the readings, the preparations and the outputs."""
@@ -104,14 +107,14 @@ class InterpretationPanel(Panel):
         self.readings.show_choices(interpretation.choices(result, interpretation.READING))
         self.preparations.show_choices(interpretation.choices(result, interpretation.PREPARATION))
         self._show_outputs(result)
-        self._tell()
+        self._update_text()
 
     def show_failure(self, slot: str, failure: Failure) -> bool:
         """Show why there is no result; keep the last one."""
         if slot != self.id:
             return False
         if self._result is None:
-            self.empty.setText("Cancelled. F5 asks again." if failure.cancelled else failure.text)
+            self.empty.setText(tr("Cancelled. F5 asks again.") if failure.cancelled else failure.text)
         return self._result is None
 
     def show_pixels(self, source: Source, levels: Levels) -> None:
@@ -125,9 +128,9 @@ class InterpretationPanel(Panel):
     def forget(self) -> None:
         """Drop what was found on the previous picture."""
         self._result = None
-        self._tell()
+        self._update_text()
 
-    def seen(self, in_view: bool) -> None:
+    def view_changed(self, in_view: bool) -> None:
         """Make requests only while the panel is in view."""
         self.store.update(self.store.document.with_inside(self.id, in_view))
 
@@ -156,11 +159,11 @@ class InterpretationPanel(Panel):
         head.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignTop)
         body.addWidget(self.question)
         body.addLayout(head)
-        body.addWidget(_title("Read as"))
+        body.addWidget(_title(tr("Read as")))
         body.addWidget(self.readings)
         self.why.add(self.evidence)
         body.addWidget(self.why)
-        body.addWidget(_title("Picture prepared"))
+        body.addWidget(_title(tr("Picture prepared")))
         body.addWidget(self.about_input)
         body.addWidget(self.try_others, 0, Qt.AlignmentFlag.AlignLeft)
         body.addWidget(self.preparations)
@@ -180,9 +183,9 @@ class InterpretationPanel(Panel):
         body.addWidget(self.outputs)
         column.addWidget(self._body)
         column.addStretch(1)
-        self.fill(inside, "Interpretation")
+        self.fill(inside, tr("Interpretation"))
 
-    def _tell(self) -> None:
+    def _update_text(self) -> None:
         result = self._result
         self._body.setVisible(result is not None)
         self.empty.setVisible(result is None)
@@ -213,12 +216,12 @@ class InterpretationPanel(Panel):
             pixmap = QPixmap.fromImage(rgb(result.arrays[row["picture"]]))
             size, keep = QSize(OUTPUT_PX, OUTPUT_PX), Qt.AspectRatioMode.KeepAspectRatio
             picture.setPixmap(pixmap.scaled(size, keep, Qt.TransformationMode.FastTransformation))
-            picture.setAccessibleName(f"Picture of the output {name}")
-            words.setText(f"{name}{'' if row['used'] else ' (not used)'}\n{about}")
+            picture.setAccessibleName(tr("Picture of the output {name}", name=name))
+            words.setText(f"{name}{'' if row['used'] else tr(' (not used)')}\n{about}")
         self.outputs.set_note(f"{len(rows):,}")
 
     def _add_row(self) -> None:
-        picture, words = QLabel(), plain_label("An output")
+        picture, words = QLabel(), WrappedLabel(tr("An output"))
         picture.setFixedSize(OUTPUT_PX, OUTPUT_PX)
         picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         place = len(self._rows)
@@ -232,7 +235,7 @@ class InterpretationPanel(Panel):
             return
         document = self.store.document
         name = interpretation.flipped(document.model, choice, self._result.meta["drops"])
-        self.store.update(document.with_model(name), title=f"Read as {choice.title}")
+        self.store.update(document.with_model(name), title=tr("Read as {choice}", choice=choice.title))
 
     def _try(self) -> None:
         """Ask for other preparations too, or no longer."""

@@ -12,38 +12,37 @@ from models.requests import Request
 from models.types import Failure, Result
 from viewer import theme
 from viewer.canvas.mosaic import signed, tinted
-from viewer.panels.base import GAP, Panel
+from viewer.engine_texts import shown
+from viewer.panels.base import GAP, FormPanel
 from viewer.presenters import latent_code
 from viewer.presenters.heatmap import DIVERGING
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
-from viewer.widgets.controls.form import Form
-from viewer.widgets.controls.section import Section
+from viewer.translation import tr
 from viewer.widgets.pictures.gallery import Gallery
-from viewer.widgets.pictures.map_readout import plain_label
 
 INSPECTION = "invert"
-NO_PICTURE = "Open or drop a picture whose code is to be found."
-READY = "Find the code whose picture is nearest to {name}."
+NO_PICTURE = tr("Open or drop a picture whose code is to be found.")
+READY = tr("Find the code whose picture is nearest to {name}.")
 FAR = 4.0
-SEEKING = "Seeking… Escape stops it."
+SEEKING = tr("Searching… Escape stops it.")
 
 
-class InversionPanel(Panel):
+class InversionPanel(FormPanel):
     """The search for a code: the given picture, the picture found, and the distance between them."""
 
     id: ClassVar[str] = "inversion"
+    settings_of: ClassVar[str] = INSPECTION
+    settings_title: ClassVar[str] = tr("Settings of the search")
+    live: ClassVar[bool] = False
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.start = QPushButton("Find the code")
-        self.go = QPushButton("Go there")
-        self.go.setToolTip("Make the code found that of the canvas")
-        self.gallery = Gallery(("Given", "Found", "Difference"))
-        self.words = plain_label("What was found")
-        self.settings = Section("Settings of the search")
-        self.form: Form | None = None
+        self.start = QPushButton(tr("Find the code"))
+        self.go = QPushButton(tr("Go there"))
+        self.go.setToolTip(tr("Make the code found that of the canvas"))
+        self.gallery = Gallery((tr("Given"), tr("Found"), tr("Difference")))
         self._result: Result | None = None
         inside = QWidget()
         line = QHBoxLayout()
@@ -57,9 +56,9 @@ class InversionPanel(Panel):
         for part in (self.gallery, self.words, self.settings):
             column.addWidget(part)
         column.addStretch(1)
-        self.fill(inside, "Inversion")
+        self.fill(inside, tr("Inversion"))
         self.start.clicked.connect(self._seek)
-        self.go.clicked.connect(self._go)
+        self.go.clicked.connect(self._go_to_code)
         theme.changes().connect(self._show)
 
     @staticmethod
@@ -71,14 +70,7 @@ class InversionPanel(Panel):
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show the settings, and whether there is a picture to invert."""
-        offer = description.offers.get(INSPECTION) if description else None
-        if offer is not None and not offer.reason:
-            if self.form is None:
-                self.form = Form(offer.parameters)
-                self.form.committed.connect(self._set)
-                self.form.reset_requested.connect(self._own)
-                self.settings.add(self.form)
-            self.form.set_values({**offer.defaults, **request_plan.given(document, INSPECTION, description)})
+        super().refresh(document, description)
         source = document.source
         sought = source is not None and document.latent.sought == source
         self.start.setEnabled(source is not None and not sought)
@@ -114,31 +106,41 @@ class InversionPanel(Panel):
         arrays, meta = self._result.arrays, self._result.meta
         difference = signed(arrays["residual"][None], 1.0, theme.heat_lut(DIVERGING))
         self.gallery.show_tiles([tinted(arrays["target"][None]), tinted(arrays["picture"][None]), difference])
-        told = [f"Mean squared error {meta['error']:.4f}; length of the code {meta['norm']:.2f}."]
+        sentences = [
+            tr("Mean squared error {error:.4f}; length of the code {norm:.2f}.", error=meta["error"], norm=meta["norm"])
+        ]
         if "control" in meta:
             near = (
-                "the model comes no nearer" if meta["error"] > FAR * meta["control"] else "as near as the search gets"
+                tr("the model comes no nearer")
+                if meta["error"] > FAR * meta["control"]
+                else tr("as near as the search gets")
             )
-            told.append(f"A picture of the model's own was found again to {meta['control']:.4f}: {near}.")
-        told += [meta["note"]] if meta["note"] else []
-        self.words.setText("\n".join(told))
+            sentences.append(
+                tr(
+                    "A picture of the model's own was found again to {control:.4f}: {near}.",
+                    control=meta["control"],
+                    near=near,
+                )
+            )
+        sentences += [shown(meta["note"])] if meta["note"] else []
+        self.words.setText("\n".join(sentences))
 
     def _seek(self) -> None:
         document = self.store.document
-        self.store.update(document.with_latent(sought=document.source), title="Find the code")
+        self.store.update(document.with_latent(sought=document.source), title=tr("Find the code"))
 
-    def _go(self) -> None:
+    def _go_to_code(self) -> None:
         if self._result is not None:
             code = np.asarray(self._result.arrays["code"], np.float32)
-            self.store.update(latent_code.at(self.store.document, code), title="Go to the code found")
+            self.store.update(latent_code.at(self.store.document, code), title=tr("Go to the code found"))
 
     def _set(self, name: str, value: object) -> None:
         document = self.store.document.with_value(INSPECTION, **{name: value})  # type: ignore[arg-type]
-        self.store.update(document.with_latent(sought=None), title=f"Search: {name}")
+        self.store.update(document.with_latent(sought=None), title=tr("Search: {name}", name=name))
 
-    def _own(self) -> None:
+    def _restore_own(self) -> None:
         document = self.store.document.with_own(INSPECTION).with_latent(sought=None)
-        self.store.update(document, title="Own settings of the search")
+        self.store.update(document, title=tr("Own settings of the search"))
 
 
 PANEL = InversionPanel

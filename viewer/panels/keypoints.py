@@ -13,60 +13,56 @@ from models.params import Parameter
 from models.requests import Request
 from models.types import Result
 from viewer.canvas.layers import Heat, Layer
-from viewer.panels.base import GAP, Panel
+from viewer.panels.base import GAP, PaintingPanel, view_form
 from viewer.presenters import instances
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.lookup import row_of
+from viewer.translation import tr
 from viewer.widgets.charts.colour_bar import ColourBar
-from viewer.widgets.controls.form import Form
 
 INSPECTION = "keypoints"
-SCORE_HELP = (
+SCORE_HELP = tr(
     "A point's score is its height in its heat map, not a probability: 0 is about even, confident ones are above 5."
 )
 ROWS = (
-    Parameter("points", "Key points", "bool", True, help="Draw the points of each shown detection and their limbs."),
-    Parameter("point_score", "Point score", "float", 0.0, low=-20.0, high=40.0, step=0.5, help=SCORE_HELP),
-    Parameter("faint_points", "Rest faint", "bool", True, help="Draw the points with a lower score too, faded."),
+    Parameter(
+        "points", tr("Key points"), "bool", True, help=tr("Draw the points of each shown detection and their limbs.")
+    ),
+    Parameter("point_score", tr("Point score"), "float", 0.0, low=-20.0, high=40.0, step=0.5, help=SCORE_HELP),
+    Parameter(
+        "faint_points", tr("Faint points"), "bool", True, help=tr("Draw the points with a lower score too, faded.")
+    ),
 )
-NO_HEAT = "None"
-NONE_SELECTED = "Select a box to read its key points."
+NO_HEAT = tr("None")
+NONE_SELECTED = tr("Select a box to read its key points.")
 
 
-class KeyPointPanel(Panel):
+class KeyPointPanel(PaintingPanel):
     """Switches of the skeleton layer, a heat map for the selected box, and its points in numbers."""
 
     id: ClassVar[str] = INSPECTION
     rank: ClassVar[int] = 5
+    words_title: ClassVar[str] = tr("About the key points")
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.form = Form(ROWS)
-        self.form.reset.hide()
-        self.form.set_named("At first")
-        self.form.changed.connect(self._changed)
-        self.form.committed.connect(self._committed)
+        self.form = view_form(store, ROWS)
         self.heat = QComboBox()
-        self.heat.setAccessibleName("Heat map of")
-        self.heat.setToolTip("The map in which a point of the selected box was found")
+        self.heat.setAccessibleName(tr("Heat map of"))
+        self.heat.setToolTip(tr("The map in which a point of the selected box was found"))
         self.heat.addItem(NO_HEAT, -1)
         self.heat.activated.connect(self._choose_heat)
         self.bar = ColourBar()
-        self.bar.setAccessibleName("Colours of the heat map")
-        self.summary = QLabel()
-        self.summary.setTextFormat(Qt.TextFormat.PlainText)
-        self.summary.setWordWrap(True)
-        self.summary.setAccessibleName("About the key points")
-        self.summary.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.bar.setAccessibleName(tr("Colours of the heat map"))
         self.text = QLabel()
         self.text.setWordWrap(True)
-        self.text.setAccessibleName("About the selected key points")
+        self.text.setAccessibleName(tr("About the selected key points"))
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         choice = QFormLayout()
         choice.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        choice.addRow("Heat map of", self.heat)
+        choice.addRow(tr("Heat map of"), self.heat)
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(GAP, GAP, GAP, GAP)
@@ -77,9 +73,7 @@ class KeyPointPanel(Panel):
         column.addWidget(self.bar)
         column.addWidget(self.text)
         column.addStretch(1)
-        self.fill(inside, "Key point settings")
-        self._model = ""
-        self._result: Result | None = None
+        self.fill(inside, tr("Key point settings"))
         self._shown: np.ndarray | None = None
 
     @staticmethod
@@ -95,28 +89,31 @@ class KeyPointPanel(Panel):
         """Show the switches, or why there is nothing to switch."""
         reason = self.lacking(description) if description else ""
         self.form.set_values({p.name: getattr(document.view, p.name) for p in ROWS})
-        usable = "" if document.view.points else "Key points are off."
+        usable = "" if document.view.points else tr("Key points are off.")
         self.form.set_applicable({"point_score": usable, "faint_points": usable})
-        self._tell(document, reason)
+        self._update_text(document, reason)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Store the key points, and which detections are shown; key points of others are not painted."""
         if slot == "detect":
             self._shown = result.arrays["ids"]
-        elif slot == self.id:
-            self._model, self._result = request.model, result
-            self._list_points(result.meta["point_names"])
-            self._tell(self.store.document, "")
-            self.layers_changed.emit()
+        super().show_result(slot, request, result)
+
+    def take(self) -> None:
+        """List the points."""
+        if self._result is not None:
+            self._list_points(self._result.meta["point_names"])
+        self._update_text(self.store.document, "")
 
     def forget(self) -> None:
         """Drop the key points of the previous picture."""
-        self._result = self._shown = None
+        self._shown = None
+        super().forget()
 
     def layers(self, document: Document) -> list[Layer]:
         """Paint the heat map, then the skeletons."""
         result, view = self._result, document.view
-        if result is None or self._model != document.model:
+        if result is None or not self.is_of(document):
             return []
         heat = self._heat(document)
         layers: list[Layer] = [heat] if heat is not None else []
@@ -138,7 +135,7 @@ class KeyPointPanel(Panel):
             for number, name in enumerate(wanted, -1):
                 self.heat.addItem(name, number)
 
-    def _tell(self, document: Document, reason: str) -> None:
+    def _update_text(self, document: Document, reason: str) -> None:
         self.heat.setCurrentIndex(max(0, self.heat.findData(document.view.heat_point)))
         heat = None if reason else self._heat(document)
         self.bar.setVisible(heat is not None)
@@ -147,7 +144,13 @@ class KeyPointPanel(Panel):
         result = self._result
         row = -1 if result is None else row_of(result, document.selected)
         count = (
-            "" if result is None else f"{len(result.arrays['ids']):,} boxes of {len(result.meta['point_names'])} points"
+            ""
+            if result is None
+            else tr(
+                "{ids:,} boxes of {point_names} points",
+                ids=len(result.arrays["ids"]),
+                point_names=len(result.meta["point_names"]),
+            )
         )
         self.summary.setText(reason or (f"{count}\n{NONE_SELECTED}" if row < 0 and count else count))
         self.text.setText("" if result is None or row < 0 or reason else self._numbers(result, row))
@@ -156,20 +159,17 @@ class KeyPointPanel(Panel):
         columns = zip(
             result.meta["point_names"], result.arrays["points"][row], result.arrays["point_scores"][row], strict=True
         )
-        return "\n".join(f"{name}: {x:.0f},\u00a0{y:.0f}, score {score:.1f}" for name, (x, y, _), score in columns)
+        return "\n".join(
+            tr("{name}: {x:.0f},\u00a0{y:.0f}, score {score:.1f}", name=name, x=x, y=y, score=score)
+            for name, (x, y, _), score in columns
+        )
 
     def _choose_heat(self) -> None:
         point = int(self.heat.currentData())
-        title = f"Heat map of {self.heat.currentText()}" if point >= 0 else "No heat map"
+        title = (
+            tr("Heat map of {currenttext}", currenttext=self.heat.currentText()) if point >= 0 else tr("No heat map")
+        )
         self.store.update(self.store.document.with_view(heat_point=point), title=title)
-
-    def _changed(self, name: str, value: float | int | bool | str) -> None:
-        title = next(p.title for p in ROWS if p.name == name)
-        self.store.update(self.store.document.with_view(**{name: value}), title=title, merge=f"view.{name}")
-
-    def _committed(self, name: str, value: float | int | bool | str) -> None:
-        self._changed(name, value)
-        self.store.settle()
 
 
 PANEL = KeyPointPanel

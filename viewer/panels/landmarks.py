@@ -11,36 +11,35 @@ from PySide6.QtWidgets import QComboBox, QListWidget, QListWidgetItem, QPushButt
 
 from models.inspection import Description
 from models.requests import Request
-from models.types import Failure, Result
 from viewer import theme
 from viewer.canvas.layers import Heat, Layer, Skeletons
-from viewer.panels.base import GAP, Panel
+from viewer.panels.base import GAP, PaintingPanel
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
-from viewer.widgets.pictures.map_readout import plain_label
+from viewer.translation import tr
 
-NOTHING_OPEN = "Open a picture: here are then the points that the network finds in it."
-WAITING = "Waiting for the answer…"
-NO_HEAT = "No heat map"
+NOTHING_OPEN = tr("Open a picture: the points that the network finds are shown here.")
+WAITING = tr("Waiting for the answer…")
+NO_HEAT = tr("No heat map")
 
 
-class LandmarkPanel(Panel):
+class LandmarkPanel(PaintingPanel):
     """The list of points; the one chosen shows its heat map, if the network has one."""
 
     id: ClassVar[str] = "landmarks"
     rank: ClassVar[int] = 4
+    words_title: ClassVar[str] = tr("About the points")
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.summary = plain_label("About the points")
         self.heat = QComboBox()
-        self.heat.setAccessibleName("Heat map of the landmark")
+        self.heat.setAccessibleName(tr("Heat map of the landmark"))
         self.heat.activated.connect(self._choose_heat)
         self.points = QListWidget()
-        self.points.setAccessibleName("Points")
+        self.points.setAccessibleName(tr("Points"))
         self.points.setUniformItemSizes(True)
-        self.copy = QPushButton("Copy the points")
+        self.copy = QPushButton(tr("Copy the points"))
         self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.text))
         column = QVBoxLayout(self)
         column.setContentsMargins(GAP, GAP, GAP, GAP)
@@ -49,44 +48,37 @@ class LandmarkPanel(Panel):
         column.addWidget(self.heat)
         column.addWidget(self.points, 1)
         column.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignLeft)
-        self._result: Result | None = None
-        self._tell()
+        self._update_text()
 
     @staticmethod
     def wants(document: Document, description: Description | None) -> Request | None:
-        """Request the points of the current picture."""
-        return None if description is None else request_plan.ask("landmarks", document, description)
+        """Request the points of the current picture, or of the figure in the drawn region."""
+        if description is None:
+            return None
+        offer, region = description.offers.get("landmarks"), document.region
+        sought = region is not None and offer is not None and "region" not in offer.greyed
+        extra = {"region": ",".join(f"{v:.1f}" for v in region)} if sought and region else {}
+        return request_plan.ask("landmarks", document, description, extra=extra)
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Say what to do without a picture."""
-        self._tell()
+        self._update_text()
 
-    def show_result(self, slot: str, request: Request, result: Result) -> None:
+    def take(self) -> None:
         """List the points."""
-        if slot != self.id:
+        self.points.clear()
+        result = self._result
+        if result is None:
+            self._update_text()
             return
-        self._result = result
         names = list(result.meta["point_names"])
         wanted = [NO_HEAT, *names] if "heat" in result.arrays else []
         if [self.heat.itemText(i) for i in range(self.heat.count())] != wanted:
             self.heat.clear()
             self.heat.addItems(wanted)
-        self.points.clear()
         for number, line in enumerate(self._lines()):
             self.points.addItem(QListWidgetItem(theme.swatch(theme.class_colour(number)), line.replace("\t", "   ")))
-        self._tell()
-        self.layers_changed.emit()
-
-    def show_failure(self, slot: str, failure: Failure) -> None:
-        """Show that there are no points; keep the previous ones."""
-        if slot == self.id and self._result is None:
-            self.summary.setText("Cancelled. F5 asks again." if failure.cancelled else failure.text)
-
-    def forget(self) -> None:
-        """Drop the points of the previous picture."""
-        self._result = None
-        self.points.clear()
-        self._tell()
+        self._update_text()
 
     def layers(self, document: Document) -> list[Layer]:
         """Paint the heat map of the chosen point, and the points, each in its colour."""
@@ -102,7 +94,8 @@ class LandmarkPanel(Panel):
             found.append(Heat("landmark heat", values, (x0, y0, x1, y1), low, max(high, low + 1e-9), opacity=0.7))
         points = result.arrays["points"][None, :, :2].astype(np.float32)
         faint = ~result.arrays["inside"][None]
-        return [*found, Skeletons("landmarks", points, faint, result.meta["limbs"])]
+        names = {"texts": (tr("the object"),), "points": result.meta["point_names"]}
+        return [*found, Skeletons("landmarks", points, faint, result.meta["limbs"], **names)]
 
     @property
     def text(self) -> str:
@@ -121,7 +114,7 @@ class LandmarkPanel(Panel):
             lines.append(f"{name}\t{x:.1f}, {y:.1f}" + (f"\t{score:.3f}" if scored else ""))
         return lines
 
-    def _tell(self) -> None:
+    def _update_text(self) -> None:
         result = self._result
         self.heat.setVisible(result is not None and self.heat.count() > 0)
         self.copy.setEnabled(result is not None)
@@ -129,9 +122,11 @@ class LandmarkPanel(Panel):
             self.summary.setText(WAITING if self.store.document.sources else NOTHING_OPEN)
             return
         count, outside = len(result.arrays["points"]), int((~result.arrays["inside"]).sum())
-        more = f"; {outside:,} lie outside of the picture" if outside else ""
-        scores = ", with scores" if result.meta["scored"] else ""
-        self.summary.setText(f"{count:,} points in pixels of the picture{scores}{more}")
+        more = tr("; {outside:,} lie outside the picture", outside=outside) if outside else ""
+        scores = tr(", with scores") if result.meta["scored"] else ""
+        self.summary.setText(
+            tr("{count:,} points in pixels of the picture{scores}{more}", count=count, scores=scores, more=more)
+        )
 
 
 PANEL = LandmarkPanel

@@ -17,13 +17,14 @@ from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
+from viewer.translation import tr
 from viewer.widgets.controls.form import Form
 from viewer.widgets.controls.slider import SliderRow
-from viewer.widgets.pictures.map_readout import plain_label
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 
 SLOT = "generated"
 NO_SEED, MOST_SEED = -1, 999_999_999
-MIDDLE = "Back to the middle of the prior"
+MIDDLE = tr("Back to the middle of the prior")
 
 
 class ExplorePanel(Panel):
@@ -35,15 +36,15 @@ class ExplorePanel(Panel):
         super().__init__(store)
         self.seed = QSpinBox()
         self.seed.setRange(NO_SEED, MOST_SEED)
-        self.seed.setSpecialValueText("none")
-        self.seed.setAccessibleName("Seed")
-        self.seed.setToolTip("The same seed is the same code on every machine")
-        self.fresh = QPushButton("New sample")
-        self.fresh.setToolTip("Draw the code of the next seed (N)")
+        self.seed.setSpecialValueText(tr("none"))
+        self.seed.setAccessibleName(tr("Seed"))
+        self.seed.setToolTip(tr("The same seed is the same code on every machine"))
+        self.fresh = QPushButton(tr("New sample"))
+        self.fresh.setToolTip(tr("Draw the code of the next seed (N)"))
         self.code = QLineEdit()
-        self.code.setAccessibleName("Code")
-        self.code.setToolTip("The code as text: copy it, or paste seed:NUMBER or numbers with commas")
-        self.remark = plain_label("Length of the code")
+        self.code.setAccessibleName(tr("Code"))
+        self.code.setToolTip(tr("The code as text: copy it, or paste seed:NUMBER or numbers with commas"))
+        self.remark = WrappedLabel(tr("Length of the code"))
         self.form: Form | None = None
         self._space: Space | None = None
         self._known: tuple[str, object] = ("", None)
@@ -52,7 +53,7 @@ class ExplorePanel(Panel):
         self._folder: tuple[float, float] | None = None
         line = QHBoxLayout()
         line.setSpacing(GAP)
-        line.addWidget(QLabel("Seed"))
+        line.addWidget(QLabel(tr("Seed")))
         line.addWidget(self.seed, 1)
         line.addWidget(self.fresh)
         inside = QWidget()
@@ -63,7 +64,7 @@ class ExplorePanel(Panel):
         for part in (self.code, self.remark):
             self._column.addWidget(part)
         self._column.addStretch(1)
-        self._scroll = self.fill(inside, "Latent code")
+        self._scroll = self.fill(inside, tr("Latent code"))
         self.seed.valueChanged.connect(self.go_to_seed)
         self.fresh.clicked.connect(lambda: self.command_wanted.emit("latent-next"))
         self.code.editingFinished.connect(self._typed)
@@ -131,7 +132,7 @@ class ExplorePanel(Panel):
         if seed == NO_SEED:
             return
         document = self.store.document.with_latent(code=f"{SEED}{seed}", at=-1)
-        self.store.update(document, title=f"Seed {seed}", merge="seed")
+        self.store.update(document, title=tr("Seed {seed}", seed=seed), merge="seed")
 
     def _held(self) -> bool:
         """Return whether a slider is being dragged."""
@@ -160,14 +161,14 @@ class ExplorePanel(Panel):
         if code is None or self._space is None:
             return
         changed = latent_code.changed(code, self._space, name, value)
-        self.store.update(latent_code.at(document, changed), title=f"Move {name}", merge=f"latent {name}")
+        self.store.update(latent_code.at(document, changed), title=tr("Move {name}", name=name), merge=f"latent {name}")
         if final:
             self.store.settle()
 
     def _middle(self) -> None:
         if self._space is not None:
             document = latent_code.at(self.store.document, self._space.origin())
-            self.store.update(document, title="Middle of the prior")
+            self.store.update(document, title=tr("Middle of the prior"))
 
     def _typed(self) -> None:
         text = self.code.text().strip()
@@ -180,7 +181,7 @@ class ExplorePanel(Panel):
             self.remark.show()
             return
         moved = self.store.document.with_latent(code=f"{SEED}{text}", at=-1) if text.isdigit() else None
-        self.store.update(moved or latent_code.at(self.store.document, codes[0]), title="Enter a code")
+        self.store.update(moved or latent_code.at(self.store.document, codes[0]), title=tr("Enter a code"))
 
     def _draw_spread(self) -> None:
         if self.form is None:

@@ -14,12 +14,13 @@ from viewer.panels.base import GAP, Panel
 from viewer.presenters import attribution
 from viewer.session.document import Document
 from viewer.session.history import Store
+from viewer.translation import tr
 from viewer.widgets.controls.search_line import Search
-from viewer.widgets.pictures.map_readout import plain_label
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 from viewer.widgets.tables.call_tree import CallTree
 
-NOTHING_OPEN = "Open a picture: the network's calls are those it makes for it."
-WAITING = "Waiting for the answer…"
+NOTHING_OPEN = tr("Open a picture: the network's calls are those it makes for it.")
+WAITING = tr("Waiting for the answer…")
 SEARCH_PX = 260
 
 
@@ -31,12 +32,12 @@ class LayersPanel(Panel):
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self.tree = CallTree()
-        self.search = Search("Find a layer by name or type", below=self.tree)
+        self.search = Search(tr("Find a layer by name or type"), below=self.tree)
         self.search.setMaximumWidth(SEARCH_PX)
-        self.about = plain_label("About the layers")
-        self.automatic = QPushButton("Automatic layer")
-        self.automatic.setToolTip("Take the best layer by itself, of this model and of others")
-        self.empty = plain_label("About the layers, none yet")
+        self.about = WrappedLabel(tr("About the layers"))
+        self.automatic = QPushButton(tr("Automatic layer"))
+        self.automatic.setToolTip(tr("Choose the best layer automatically, of this model and of others"))
+        self.empty = WrappedLabel(tr("About the layers, none yet"))
         self.empty.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._result: Result | None = None
         self._request: Request | None = None
@@ -62,7 +63,7 @@ class LayersPanel(Panel):
         self.tree.picked.connect(self._choose)
         self.tree.opened.connect(self._open)
         self.search.textChanged.connect(self._find)
-        self.search.taken.connect(self._take)
+        self.search.taken.connect(self._choose_first)
         self.automatic.clicked.connect(lambda: self._choose(""))
 
     @staticmethod
@@ -82,7 +83,7 @@ class LayersPanel(Panel):
         self._pages.setCurrentIndex(1)
         self.automatic.setEnabled(bool(document.layer))
         self.tree.follow(document.layer)
-        self._tell(document)
+        self._update_text(document)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """List the calls; for the same network on another picture, replace only the thumbnails."""
@@ -90,8 +91,8 @@ class LayersPanel(Panel):
             return
         before, self._result, self._request = self._result, result, request
         meta, arrays = result.meta, result.arrays
-        told = ("calls", "silent", "automatic")
-        if before is None or any(before.meta[name] != meta[name] for name in told):
+        relevant = ("calls", "silent", "automatic")
+        if before is None or any(before.meta[name] != meta[name] for name in relevant):
             self.tree.set_calls(meta["calls"], meta["silent"], meta["automatic"])
             if self.search.text():
                 self.tree.look_for(self.search.text())
@@ -101,32 +102,39 @@ class LayersPanel(Panel):
     def show_failure(self, slot: str, failure: Failure) -> None:
         """Show why there are no calls; keep the previous ones."""
         if slot == self.id and self._result is None:
-            self.empty.setText("Cancelled. F5 asks again." if failure.cancelled else failure.text)
+            self.empty.setText(tr("Cancelled. F5 asks again.") if failure.cancelled else failure.text)
 
     def forget(self) -> None:
         """Drop the thumbnails of the previous picture; the calls stay valid for the network."""
         self.tree.set_thumbnails(np.zeros((0, 1, 1), np.uint8), np.empty(0, np.int64))
 
-    def seen(self, in_view: bool) -> None:
+    def view_changed(self, in_view: bool) -> None:
         """Request the calls only while the panel is in view."""
         self.store.update(self.store.document.with_view(layers=in_view))
 
-    def _tell(self, document: Document, found: int = -1) -> None:
+    def _update_text(self, document: Document, found: int = -1) -> None:
         if self._result is None:
             return
         calls = self._result.meta["calls"]
         if found >= 0:
-            self.about.setText(f"{found:,} of {len(calls):,} calls match")
+            self.about.setText(tr("{found:,} of {calls:,} calls match", found=found, calls=len(calls)))
             return
         maps = sum(bool(call["map"]) for call in calls)
-        chosen = document.layer or f"{self._result.meta['automatic'] or 'none'}, automatic"
-        self.about.setText(f"{len(calls):,} calls, {maps:,} of them maps of the picture; chosen: {chosen}")
+        chosen = document.layer or tr("{layer}, automatic", layer=self._result.meta["automatic"] or tr("none"))
+        self.about.setText(
+            tr(
+                "{calls:,} calls, {maps:,} of them maps of the picture; chosen: {chosen}",
+                calls=len(calls),
+                maps=maps,
+                chosen=chosen,
+            )
+        )
 
     def _find(self, text: str) -> None:
         found = self.tree.look_for(text)
-        self._tell(self.store.document, found if text.strip() else -1)
+        self._update_text(self.store.document, found if text.strip() else -1)
 
-    def _take(self) -> None:
+    def _choose_first(self) -> None:
         """Choose the first match that is a call."""
         index = self.tree.model().index(0, 0)
         while index.isValid() and not self.tree.calls.id_at(index):
@@ -137,7 +145,9 @@ class LayersPanel(Panel):
     def _choose(self, layer: str) -> None:
         automatic = self._result.meta["automatic"] if self._result is not None else ""
         layer = "" if layer == automatic else layer
-        self.store.update(self.store.document.explaining(layer=layer), title=f"Layer {layer or automatic}")
+        self.store.update(
+            self.store.document.explaining(layer=layer), title=tr("Layer {layer}", layer=layer or automatic)
+        )
 
     def _open(self, layer: str) -> None:
         self._choose(layer)

@@ -24,16 +24,18 @@ from models.requests import Request
 from models.types import Result
 from viewer import theme
 from viewer.canvas.layers import Layer
+from viewer.context_menu.subject import KNOWN
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import lineage
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
+from viewer.translation import tr
 from viewer.widgets.charts.class_bars import Bars
 from viewer.widgets.tables.fact_card import Card
 
-EMPTY = "Click a detection to see where it came from."
-NO_SCORES = "It became no proposal, so no class was given to it."
+EMPTY = tr("Click a detection to see where it came from.")
+NO_SCORES = tr("It did not become a proposal, so it has no class.")
 FACTS_PX = 184
 WIDE_PX = 640
 
@@ -46,9 +48,9 @@ class LineagePanel(Panel):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.origin, self.proposal = Card("Anchor"), Card("Proposal")
-        self.scores, self.suppression = Card("Class scores"), Card("Suppression")
-        self.bars = Bars("Class scores")
+        self.origin, self.proposal = Card(tr("Anchor")), Card(tr("Proposal"))
+        self.scores, self.suppression = Card(tr("Class scores")), Card(tr("Suppression"))
+        self.bars = Bars(tr("Class scores"))
         self.scores.put(self.bars)
         self.one_stage = QLabel()
         self.one_stage.setProperty("small", True)
@@ -56,8 +58,8 @@ class LineagePanel(Panel):
         self.one_stage.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.proposal.put(self.one_stage)
         self.others = QListWidget()
-        self.others.setAccessibleName("Suppressed boxes")
-        self.others.setToolTip("Enter or a double click shows the lineage of that box.")
+        self.others.setAccessibleName(tr("Suppressed boxes"))
+        self.others.setToolTip(tr("Enter or a double click shows the lineage of that box."))
         self.others.setFrameShape(QListWidget.Shape.NoFrame)
         self.others.setUniformItemSizes(True)
         self.others.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -70,13 +72,13 @@ class LineagePanel(Panel):
         self.headline.setTextFormat(Qt.TextFormat.PlainText)
         self.headline.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.headline.setWordWrap(True)
-        self.headline.setAccessibleName("The selected box")
+        self.headline.setAccessibleName(tr("The selected box"))
         font = self.headline.font()
         font.setBold(True)
         self.headline.setFont(font)
         self.copy = QToolButton()
-        self.copy.setToolTip("Copy the lineage as text")
-        self.copy.setAccessibleName("Copy the lineage")
+        self.copy.setToolTip(tr("Copy the lineage as text"))
+        self.copy.setAccessibleName(tr("Copy the lineage"))
         self.copy.setAutoRaise(True)
         self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.text))
         self.empty = QLabel(EMPTY)
@@ -110,7 +112,7 @@ class LineagePanel(Panel):
         if slot != self.id:
             return
         self._result = result
-        self._tell(result)
+        self._update_text(result)
         self._pages.setCurrentIndex(1)
         self.layers_changed.emit()
 
@@ -133,7 +135,7 @@ class LineagePanel(Panel):
         self.store.update(self.store.document.with_selected(int(getattr(found, "ids")[row])))  # noqa: B009
         return True
 
-    def seen(self, in_view: bool) -> None:
+    def view_changed(self, in_view: bool) -> None:
         """Make requests only while the panel is in view."""
         self.store.update(self.store.document.with_view(lineage=in_view))
 
@@ -172,7 +174,7 @@ class LineagePanel(Panel):
         self.scores.setMinimumWidth(264)
         self.suppression.setMinimumWidth(200)
         scroll = QScrollArea()
-        scroll.setAccessibleName("Lineage of the selected box")
+        scroll.setAccessibleName(tr("Lineage of the selected box"))
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setWidget(inside)
@@ -184,7 +186,7 @@ class LineagePanel(Panel):
         column.addWidget(scroll, 1)
         return page
 
-    def _tell(self, result: Result) -> None:
+    def _update_text(self, result: Result) -> None:
         finding, arrays, classes = result.meta["finding"], result.arrays, result.meta["classes"]
         self.origin.set_title(lineage.origin_title(finding))
         self.origin.set_facts(lineage.origin_facts(finding, arrays["origin"]))
@@ -209,6 +211,7 @@ class LineagePanel(Panel):
                 theme.swatch(theme.class_colour(label)), f"{classes[label]} {score:.2f} · IoU {iou:.2f}"
             )
             item.setData(Qt.ItemDataRole.UserRole, number)
+            item.setData(KNOWN, {"detection": int(number)})
             self.others.addItem(item)
         self.others.setVisible(self.others.count() > 0)
 

@@ -13,12 +13,13 @@ from models.types import Source
 from viewer import theme
 from viewer.panels.base import GAP, Panel
 from viewer.session.history import Store
+from viewer.translation import tr
 from viewer.widgets.controls.slider import Timeline
 
-NOTHING = "Open a video, a camera or a stream to play it."
+NOTHING = tr("Open a video, a camera or a stream to play it.")
 PACES = (
-    ("Real time", "Frames are skipped where the model is slower than the video."),
-    ("Every frame", "However long it takes; no frame is skipped."),
+    (tr("Real time"), tr("Frames are skipped where the model is slower than the video.")),
+    (tr("Every frame"), tr("However long it takes; no frame is skipped.")),
 )
 ICON_PX = 16
 Texts = tuple[str, str, str]
@@ -37,34 +38,34 @@ class LivePanel(Panel):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.back = _button("step-back", "Previous frame", "Previous frame (,)")
-        self.play = _button("play", "Play", "Play (Space)")
-        self.forward = _button("step-forward", "Next frame", "Next frame (.)")
+        self.back = _button("step-back", tr("Previous frame"), tr("Previous frame (,)"))
+        self.play = _button("play", tr("Play"), tr("Play (Space)"))
+        self.forward = _button("step-forward", tr("Next frame"), tr("Next frame (.)"))
         self.timeline = Timeline(0, parent=self)
-        self.timeline.setAccessibleName("Position")
-        self.place = _label("Time and frame")
+        self.timeline.setAccessibleName(tr("Position"))
+        self.place = _label(tr("Time and frame"))
         self.pace = QComboBox()
-        self.pace.setAccessibleName("Pace")
+        self.pace.setAccessibleName(tr("Pace"))
         for number, (name, help_text) in enumerate(PACES):
             self.pace.addItem(name)
             self.pace.setItemData(number, help_text, Qt.ItemDataRole.ToolTipRole)
-        self.record = _button("record", "Record", "")
-        self.record.setText("Record…")
+        self.record = _button("record", tr("Record"), "")
+        self.record.setText(tr("Record…"))
         self.record.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.state = _label("State")
-        self.rate = _label("Frame rate and dropped frames")
-        self.stages = _label("Time of each stage")
+        self.state = _label(tr("State"))
+        self.rate = _label(tr("Frame rate and dropped frames"))
+        self.stages = _label(tr("Time of each stage"))
         for label in (self.state, self.rate, self.stages):
             label.setWordWrap(True)
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._place()
+        self._arrange()
         self.back.clicked.connect(lambda: self.stepped.emit(-1))
         self.forward.clicked.connect(lambda: self.stepped.emit(1))
         self.play.clicked.connect(self.toggled)
         self.record.clicked.connect(self.record_asked)
         self.pace.activated.connect(lambda index: self.paced.emit(index == 1))
         self.timeline.sliderMoved.connect(self.sought)
-        self.timeline.actionTriggered.connect(self._acted)
+        self.timeline.actionTriggered.connect(self._slider_moved)
         theme.changes().connect(self._restyle)
         self._source: Source | None = None
         self._facts = Facts()
@@ -77,9 +78,9 @@ class LivePanel(Panel):
         playing = facts.state == "playing"
         reason = ""
         if endless:
-            reason = f"{title(source.path) if source else ''} is live: you cannot go back in it."
+            reason = tr("{path} is live: you cannot go back in it.", path=title(source.path) if source else "")
         elif source is not None and not facts.count:
-            reason = "The file does not say how long it is."
+            reason = tr("The file does not say how long it is.")
         for widget in (self.back, self.play, self.forward, self.timeline, self.pace, self.record):
             widget.setEnabled(source is not None)
         self.back.setEnabled(source is not None and not endless)
@@ -90,12 +91,18 @@ class LivePanel(Panel):
         self.pace.setEnabled(source is not None and not endless and not recording)
         self.pace.setToolTip(_pace_reason(endless=endless, recording=recording))
         self.pace.setCurrentIndex(1 if facts.every and not endless else 0)
-        self._dress(self.play, "pause" if playing else "play", f"{'Pause' if playing else 'Play'} (Space)")
-        self.play.setAccessibleName("Pause" if playing else "Play")
-        self.record.setText("Stop recording" if recording else "Record…")
-        self.record.setAccessibleName("Stop recording" if recording else "Record")
-        hint = "Finish the file (Ctrl+Shift+R)" if recording else "Write what is shown to an MP4 file (Ctrl+Shift+R)"
-        self._dress(self.record, "stop" if recording else "record", hint)
+        self._set_icon(
+            self.play, "pause" if playing else "play", tr("{what} (Space)", what=tr("Pause") if playing else tr("Play"))
+        )
+        self.play.setAccessibleName(tr("Pause") if playing else tr("Play"))
+        self.record.setText(tr("Stop recording") if recording else tr("Record…"))
+        self.record.setAccessibleName(tr("Stop recording") if recording else tr("Record"))
+        hint = (
+            tr("Finish the file (Ctrl+Shift+R)")
+            if recording
+            else tr("Write what is shown to an MP4 file (Ctrl+Shift+R)")
+        )
+        self._set_icon(self.record, "stop" if recording else "record", hint)
         for label, text in zip((self.state, self.rate, self.stages), _texts(source, facts), strict=True):
             if label.text() != text:
                 label.setText(text)
@@ -108,12 +115,12 @@ class LivePanel(Panel):
                 self.timeline.setValue(0 if endless else max(facts.number, 0))
         self.place.setText(place_text(facts, endless=endless))
 
-    def _acted(self) -> None:
+    def _slider_moved(self) -> None:
         # Drags arrive through sliderMoved; this handles keys, the wheel and clicks.
         if not self.timeline.isSliderDown():
             self.sought.emit(self.timeline.sliderPosition())
 
-    def _place(self) -> None:
+    def _arrange(self) -> None:
         first, second = QHBoxLayout(), QHBoxLayout()
         for row in (first, second):
             row.setSpacing(GAP)
@@ -121,7 +128,7 @@ class LivePanel(Panel):
             first.addWidget(button)
         first.addWidget(self.timeline, 1)
         first.addWidget(self.place)
-        pace = QLabel("Pace")
+        pace = QLabel(tr("Pace"))
         pace.setBuddy(self.pace)
         second.addWidget(self.record)
         second.addWidget(pace)
@@ -138,7 +145,7 @@ class LivePanel(Panel):
         grid.setColumnStretch(1, 5)
         grid.setRowStretch(3, 1)
 
-    def _dress(self, button: QToolButton, icon: str, hint: str) -> None:
+    def _set_icon(self, button: QToolButton, icon: str, hint: str) -> None:
         if button.property("icon-name") != icon:
             button.setProperty("icon-name", icon)
             button.setIcon(theme.icon(icon))
@@ -163,12 +170,13 @@ def place_text(facts: Facts, *, endless: bool) -> str:
     if facts.number < 0:
         return ""
     if endless or not facts.fps:
-        return f"frame {facts.number:,}"
+        return tr("frame {facts:,}", facts=facts.number)
     now = clock(facts.number / facts.fps)
     if not facts.count:
-        return f"{now} · frame {facts.number:,}"
+        return tr("{now} · frame {facts:,}", now=now, facts=facts.number)
     whole, last = clock((facts.count - 1) / facts.fps), f"{facts.count - 1:,}"
-    return f"{now} / {whole} · frame {facts.number:>{len(last)},} of {last}"
+    number = f"{facts.number:>{len(last)},}"
+    return tr("{now} / {whole} · frame {number} of {last}", now=now, whole=whole, number=number, last=last)
 
 
 def _texts(source: Source | None, facts: Facts) -> Texts:
@@ -177,29 +185,45 @@ def _texts(source: Source | None, facts: Facts) -> Texts:
         return NOTHING, "", ""
     name = title(source.path)
     if facts.lost:
-        state = f"Lost {name}; trying again in {facts.retry_s:.0f} s" if facts.retry_s >= 1 else f"Looking for {name}…"
+        state = (
+            tr("Lost {name}; trying again in {retry_s:.0f} s", name=name, retry_s=facts.retry_s)
+            if facts.retry_s >= 1
+            else tr("Connecting to {name}…", name=name)
+        )
     else:
-        state = {"playing": f"{name} plays", "paused": f"{name}, paused", "ended": f"{name} is at its end"}[facts.state]
+        state = {
+            "playing": tr("{name} plays", name=name),
+            "paused": tr("{name}, paused", name=name),
+            "ended": tr("{name} has ended", name=name),
+        }[facts.state]
     if facts.recording:
-        state += f" · {facts.recorded:,} frames in {title(facts.recording)}"
-    own = f" of {facts.fps:.4g}" if facts.fps else ""
+        state += tr(" · {recorded:,} frames in {recording}", recorded=facts.recorded, recording=title(facts.recording))
+    own = tr(" of {fps:.4g}", fps=facts.fps) if facts.fps else ""
     # Nothing is shown at a rate while nothing plays.
-    rate = f"{facts.rate:.1f}{own} frames/s" if facts.rate else f"{facts.fps:.4g} frames/s" if facts.fps else ""
+    rate = (
+        tr("{rate:.1f}{own} frames/s", rate=facts.rate, own=own)
+        if facts.rate
+        else tr("{fps:.4g} frames/s", fps=facts.fps)
+        if facts.fps
+        else ""
+    )
     rate = rate if facts.state == "playing" else ""
-    dropped = f"{facts.dropped:,} dropped"
-    stages = "\u00a0· ".join(_unbroken(f"{stage} {ms:.1f} ms") for stage, ms in facts.stages.items() if ms >= 0.05)
+    dropped = tr("{dropped:,} dropped", dropped=facts.dropped)
+    stages = "\u00a0· ".join(
+        _without_breaks(f"{stage} {ms:.1f} ms") for stage, ms in facts.stages.items() if ms >= 0.05
+    )
     return state, f"{rate} · {dropped}".removeprefix(" · "), stages
 
 
-def _unbroken(text: str) -> str:
+def _without_breaks(text: str) -> str:
     """Replace blanks by no-break spaces, so that the text stays on one line."""
     return text.replace(" ", "\u00a0")
 
 
 def _pace_reason(*, endless: bool, recording: bool) -> str:
     if endless:
-        return "Of a live source the newest frame is shown; older ones are dropped."
-    return "A recording contains every frame." if recording else "How a file is played"
+        return tr("Of a live source the newest frame is shown; older ones are dropped.")
+    return tr("A recording contains every frame.") if recording else tr("How a file is played")
 
 
 def _button(icon: str, name: str, hint: str) -> QToolButton:

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QPlainTextEdit, QVBoxLayout
 
 from viewer.panels.base import Panel
 from viewer.session.history import Store
+from viewer.translation import tr
 
 MOST_LINES = 5000
 
@@ -26,7 +27,8 @@ class LogPanel(Panel):
         self.text.setMaximumBlockCount(MOST_LINES)
         flags = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         self.text.setTextInteractionFlags(flags)
-        self.text.setAccessibleName("Log")
+        self.text.setAccessibleName(tr("Log"))
+        self.text.setPlaceholderText(tr("What Vitrine told you, and what the model printed, is listed here."))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.text)

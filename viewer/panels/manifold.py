@@ -23,20 +23,21 @@ from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wants
+from viewer.translation import tr
 from viewer.widgets.charts.colour_bar import ColourBar
 from viewer.widgets.controls.fields import CheckRow
 from viewer.widgets.controls.form import Form
 from viewer.widgets.controls.section import Section
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 from viewer.widgets.pictures.channel_view import choice, fill_choice, set_choice
-from viewer.widgets.pictures.map_readout import plain_label
 from viewer.widgets.pictures.plane_map import PlaneMap, Points, number
 
 INSPECTION, ENCODED = "manifold", "encoded"
 SHOWN = ("even", "side", "speed")
 SLOTS = ("A", "B", "C")
 LEAST_ZOOM, MOST_ZOOM = 0.25, 100.0
-THROUGH = "Plane through A, B, C"
-PUT_FIRST = "Put codes aside as A, B and C first"
+THROUGH = tr("Plane through A, B, C")
+PUT_FIRST = tr("Put codes aside as A, B and C first")
 
 
 class ManifoldPanel(Panel):
@@ -46,9 +47,9 @@ class ManifoldPanel(Panel):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.map = PlaneMap("Manifold map")
-        self.right = choice("Dimension to the right", (), help="The dimension that grows to the right")
-        self.up = choice("Dimension up", (), help="The dimension that grows upwards")
+        self.map = PlaneMap(tr("Manifold map"))
+        self.right = choice(tr("Dimension to the right"), (), help=tr("The dimension that grows to the right"))
+        self.up = choice(tr("Dimension up"), (), help=tr("The dimension that grows upwards"))
         self.through = QPushButton("A B C")
         self.through.setAccessibleName(THROUGH)
         self.through.setCheckable(True)
@@ -56,17 +57,20 @@ class ManifoldPanel(Panel):
         self.whole = QToolButton()
         self.whole.setAutoRaise(True)
         self.whole.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.whole.setAccessibleName("Whole map")
-        self.whole.setToolTip("Show the whole map again (0)")
-        self.readout = plain_label("Place on the map")
-        self.remark = plain_label("Manifold")
+        self.whole.setAccessibleName(tr("Whole map"))
+        self.whole.setToolTip(tr("Show the whole map again (0)"))
+        self.readout = WrappedLabel(tr("Place on the map"))
+        self.remark = WrappedLabel(tr("Manifold"))
         self.remark.hide()
         self.bar = ColourBar()
-        self.bar.setAccessibleName("How fast the picture changes")
+        self.bar.setAccessibleName(tr("How fast the picture changes"))
         self.bar.hide()
-        self.settings = Section("Settings of the map")
+        self.settings = Section(tr("Settings of the map"))
         self.points = CheckRow(
-            "Encoded pictures", value=True, help="Show where the pictures of the current folder lie", key="points"
+            tr("Encoded pictures"),
+            value=True,
+            help=tr("Show where the pictures of the current folder lie"),
+            key="points",
         )
         self.form: Form | None = None
         self._space: Space | None = None
@@ -76,7 +80,7 @@ class ManifoldPanel(Panel):
         self._axes = (0, 1)
         self._along: tuple[int, ...] = ()
         self._arrange()
-        self._dress()
+        self._set_icons()
         self._connect()
 
     @staticmethod
@@ -115,7 +119,7 @@ class ManifoldPanel(Panel):
         """Return the slots of the map and of the points on it."""
         return [(cls.id, cls.wants), (ENCODED, cls.wants_points)]
 
-    def seen(self, in_view: bool) -> None:
+    def view_changed(self, in_view: bool) -> None:
         """Make requests only while the panel is in view."""
         self.store.update(self.store.document.with_inside(self.id, in_view))
 
@@ -125,7 +129,7 @@ class ManifoldPanel(Panel):
         if description is None or space is None or offer is None:
             return
         if offer.reason:
-            self._tell(offer.reason)
+            self._update_text(offer.reason)
             return
         if document.model != self._model:
             self._model, self._encoded = document.model, None
@@ -143,7 +147,7 @@ class ManifoldPanel(Panel):
             self.form = Form([p for p in offer.parameters if p.name in SHOWN])
             self.form.changed.connect(lambda name, value: self._set(name, value, final=False))
             self.form.committed.connect(lambda name, value: self._set(name, value, final=True))
-            self.form.reset_requested.connect(lambda: self._change("Own settings of the map", dict.fromkeys(SHOWN)))
+            self.form.reset_requested.connect(lambda: self._change(tr("Own settings of the map"), dict.fromkeys(SHOWN)))
             self.settings.add(self.form)
         self.form.set_values({**offer.defaults, **given})
         encodes = not description.offers[ENCODED].reason
@@ -152,42 +156,42 @@ class ManifoldPanel(Panel):
         self.through.setChecked(bool(given.get("through")))
         there = all(document.latent.codes(slot) for slot in SLOTS)
         self.through.setEnabled(there or self.through.isChecked())
-        self.through.setToolTip("The plane that three codes put aside span" if there else PUT_FIRST)
+        self.through.setToolTip(tr("The plane that three codes put aside span") if there else PUT_FIRST)
         self.whole.setEnabled(any(name in given for name in ("x", "y", "zoom")))
-        self._mark(document)
+        self._move_marker(document)
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Show the map as far as it is computed, or the points on it."""
         if slot == ENCODED:
             self._encoded = result
-            self._lay()
+            self._place_pictures()
         if slot != self.id:
             return
         arrays, axes_of = result.arrays, tuple(result.meta["axes"])
         self._along = axes_of
         plane = plane_of(result)
         self.map.show_map(plane, arrays["pictures"], arrays["known"], speed=arrays.get("speed"))
-        names = [self._titles.get(row, f"z{row}") for row in axes_of] or ["A to B", "A to C"]
+        names = [self._titles.get(row, f"z{row}") for row in axes_of] or [tr("A to B"), tr("A to C")]
         self.map.set_names(*names, corners=not axes_of)
         self.bar.setVisible("speed" in arrays)
         if "speed" in arrays:
             self.bar.set_range(0, float(f"{arrays['speed'].max():.3g}"))
         self.remark.hide()
-        self._lay()
-        self._mark(self.store.document)
+        self._place_pictures()
+        self._move_marker(self.store.document)
 
     def show_failure(self, slot: str, failure: Failure) -> bool | None:
         """Show in the panel why there is no map; keep the last one."""
         if slot not in (self.id, ENCODED) or failure.cancelled:
             return None
-        self._tell(failure.text)
+        self._update_text(failure.text)
         return True
 
     def forget(self) -> None:
         """Remove the previous folder's pictures from the map."""
         if latent_code.folder_of(self.store.document) is None:
             self._encoded = None
-            self._lay()
+            self._place_pictures()
 
     def _arrange(self) -> None:
         axes, foot, column = QHBoxLayout(), QHBoxLayout(), QVBoxLayout(self)
@@ -209,8 +213,8 @@ class ManifoldPanel(Panel):
         self.settings.add(self.points)
 
     def _connect(self) -> None:
-        theme.changes().connect(self._dress)
-        self.map.went.connect(self._go)
+        theme.changes().connect(self._set_icons)
+        self.map.moved_to.connect(self._go_to)
         self.map.settled.connect(self.store.settle)
         self.map.zoomed.connect(self._zoom)
         self.map.hovered.connect(self._hovered)
@@ -221,14 +225,14 @@ class ManifoldPanel(Panel):
         self.up.activated.connect(lambda: self._axis("b", self.up.currentData()))
         self.points.reported.connect(self._show_points)
 
-    def _dress(self) -> None:
+    def _set_icons(self) -> None:
         self.whole.setIcon(theme.icon("fit"))
 
-    def _tell(self, text: str) -> None:
+    def _update_text(self, text: str) -> None:
         self.remark.setText(text)
         self.remark.setVisible(bool(text))
 
-    def _lay(self) -> None:
+    def _place_pictures(self) -> None:
         """Place the encoded pictures on the map."""
         plane, encoded = self.map.plane, self._encoded
         if plane is None or encoded is None or len(plane.origin) != encoded.arrays["means"].shape[1]:
@@ -237,7 +241,7 @@ class ManifoldPanel(Panel):
         where, _ = plane.project(encoded.arrays["means"])
         self.map.set_points(Points(where, encoded.arrays["label"], encoded.arrays["thumbs"]))
 
-    def _mark(self, document: Document) -> None:
+    def _move_marker(self, document: Document) -> None:
         plane, space = self.map.plane, self._space
         code = latent_code.code_of(document, space) if space is not None else None
         if plane is None or code is None or len(code) != len(plane.origin):
@@ -255,13 +259,13 @@ class ManifoldPanel(Panel):
         if self.map.plane is None:
             return
         if place is None:
-            self._mark(self.store.document)
+            self._move_marker(self.store.document)
             return
         row, encoded = place[2], self._encoded
         name = latent_code.name_of(encoded, row) if encoded is not None and row >= 0 else ""
         self._read(*self.map.plane.coordinates(*place[:2]), name)
 
-    def _go(self, x: float, y: float) -> None:
+    def _go_to(self, x: float, y: float) -> None:
         """Move the current code to coordinates of the map.
 
         The other dimensions keep their current values, which may be newer than those of the map shown.
@@ -275,7 +279,7 @@ class ManifoldPanel(Panel):
             code[[*self._along]] = x, y
         else:
             code = plane.code(x, y)
-        self.store.update(latent_code.at(document, code), title="Move on the map", merge="latent map")
+        self.store.update(latent_code.at(document, code), title=tr("Move on the map"), merge="latent map")
 
     def _zoom(self, factor: float, across: float, down: float) -> None:
         """Zoom about a place of the map (0 to 1 from the left and top), which stays where it is."""
@@ -290,10 +294,10 @@ class ManifoldPanel(Panel):
         for name, at in zip("xy", plane.coordinates(across, down), strict=True):
             middle = float(given.get(name, 0.0))
             changed[name] = round(at + (middle - at) * now / zoom, 4) or None
-        self._change("Zoom the map", changed, merge="zoom the map")
+        self._change(tr("Zoom the map"), changed, merge="zoom the map")
 
     def _whole(self) -> None:
-        self._change("Whole map", {"x": None, "y": None, "zoom": None})
+        self._change(tr("Whole map"), {"x": None, "y": None, "zoom": None})
 
     def _axis(self, name: str, row: int) -> None:
         """Choose another dimension for an axis; if the other axis shows it already, swap the two."""
@@ -302,7 +306,7 @@ class ManifoldPanel(Panel):
             a, b = row, (a if row == b else b)
         else:
             a, b = (b if row == a else a), row
-        self._change("Axes of the map", {"a": a, "b": b, "x": None, "y": None, "zoom": None})
+        self._change(tr("Axes of the map"), {"a": a, "b": b, "x": None, "y": None, "zoom": None})
 
     def _through(self, wanted: bool) -> None:
         codes: list[Float] = []
@@ -313,21 +317,21 @@ class ManifoldPanel(Panel):
                 codes = [space.parse(document.latent.codes(slot)[0]) for slot in SLOTS]
                 planes.through(np.concatenate(codes))
             except Refusal as refusal:
-                self._tell(f"{refusal} {refusal.advice}")
+                self._update_text(f"{refusal} {refusal.advice}")
                 self.through.setChecked(False)
                 return
         text = spaces.write(np.concatenate(codes)) if codes else None
-        self._change(THROUGH if wanted else "Plane of two dimensions", {"through": text, **seen})
+        self._change(THROUGH if wanted else tr("Plane of two dimensions"), {"through": text, **seen})
 
     def _show_points(self, _: str, wanted: object, __: bool) -> None:
         document = self.store.document.with_latent(points=bool(wanted))
-        self.store.update(document, title="Encoded pictures on the map")
+        self.store.update(document, title=tr("Encoded pictures on the map"))
         if not wanted:
             self._encoded = None
-            self._lay()
+            self._place_pictures()
 
     def _set(self, name: str, value: object, *, final: bool) -> None:
-        self._change(f"Map {name}", {name: value}, merge=f"map {name}")  # type: ignore[dict-item]
+        self._change(tr("Map {name}", name=name), {name: value}, merge=f"map {name}")  # type: ignore[dict-item]
         if final:
             self.store.settle()
 

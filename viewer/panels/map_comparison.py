@@ -6,13 +6,10 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import ClassVar
 
-from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
-    QLabel,
-    QSizePolicy,
     QSpinBox,
     QToolButton,
     QVBoxLayout,
@@ -31,14 +28,16 @@ from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.lookup import label_of
 from viewer.session.request_plan import Wanted
+from viewer.translation import tr
 from viewer.widgets.charts.colour_bar import ColourBar
 from viewer.widgets.controls.check_picker import Picker
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 from viewer.widgets.pictures.map_grid import MapGrid
 
 KEPT_MOST = 96
-EMPTY = "Open a picture: each method's map of each class stands side by side here."
-PLAYS = "Pause to compare maps of a frame."
-HINT = "Click a map, then Ctrl+click another: their difference."
+EMPTY = tr("Open a picture: each method's map of each class stands side by side here.")
+PLAYS = tr("Pause to compare maps of a frame.")
+HINT = tr("Click a map, then Ctrl+click another: their difference.")
 
 
 class MapsPanel(Panel):
@@ -51,37 +50,44 @@ class MapsPanel(Panel):
         self._description: Description | None = None
         self._answers: OrderedDict[Request, Answer] = OrderedDict()
         self._levels: dict[Source, Levels] = {}
-        self._lent: set[Source] = set()
+        self._provided: set[Source] = set()
         self._best: Result | None = None
         self._offered: object = None
         self._pair: tuple[Cell, ...] = ()
         self.shown: list[Shown] = []
         self.sheet: Sheet | None = None
-        self.methods = Picker("Methods")
-        self.methods.picked.connect(lambda ids: self._set("Methods to compare", methods=ids))
-        self.classes = Picker("Classes", add="Add a class…")
-        self.classes.picked.connect(lambda names: self._set("Classes to compare", classes=names))
+        self.methods = Picker(tr("Methods"))
+        self.methods.picked.connect(lambda ids: self._set(tr("Methods to compare"), methods=ids))
+        self.classes = Picker(tr("Classes"), add=tr("Add a class…"))
+        self.classes.picked.connect(lambda names: self._set(tr("Classes to compare"), classes=names))
         self.classes.added.connect(self._add)
         self.pictures = QSpinBox()
         self.pictures.setRange(1, map_comparison.MOST_PICTURES)
-        self.pictures.setAccessibleName("Pictures to compare")
-        self.pictures.setToolTip("The current picture and those after it in the film strip")
-        self.pictures.valueChanged.connect(lambda count: self._set("Pictures to compare", pictures=count))
+        self.pictures.setAccessibleName(tr("Pictures to compare"))
+        self.pictures.setToolTip(tr("The current picture and those after it in the film strip"))
+        self.pictures.valueChanged.connect(lambda count: self._set(tr("Pictures to compare"), pictures=count))
         self.scale = QComboBox()
-        self.scale.setAccessibleName("Scale of the maps")
-        self.scale.setToolTip("What shares a scale can be compared by its colours; units differ from method to method")
+        self.scale.setAccessibleName(tr("Scale of the maps"))
+        self.scale.setToolTip(
+            tr("What shares a scale can be compared by its colours; units differ from method to method")
+        )
         self.scale.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.scale.setMinimumContentsLength(12)
         for key, title in map_comparison.SCALES.items():
             self.scale.addItem(title, key)
-        self.scale.activated.connect(lambda: self._set("Scale of the maps", scale=str(self.scale.currentData())))
-        self.grid = MapGrid("Maps side by side")
-        self.fit = _tool("Fit", "Whole pictures again (0)", self.grid.fit)
-        self.copy = _tool("Copy", "Copy the numbers of every map as text", self._copy)
-        self.export = _tool("Export…", "Save the grid as PNG, every map as NPZ, numbers as JSON", self._ask_export)
-        self.other = MapGrid("Difference of two maps")
+        self.scale.activated.connect(lambda: self._set(tr("Scale of the maps"), scale=str(self.scale.currentData())))
+        self.grid = MapGrid(tr("Maps side by side"))
+        self.fit = _tool(tr("Fit"), tr("Whole pictures again (0)"), self.grid.fit)
+        self.copy = _tool(tr("Copy"), tr("Copy the numbers of every map as text"), self._copy)
+        self.export = _tool(
+            tr("Export…"), tr("Save the grid as PNG, every map as NPZ, numbers as JSON"), self._ask_export
+        )
+        self.other = MapGrid(tr("Difference of two maps"))
         self.bars, self.other_bar = (ColourBar(), ColourBar()), ColourBar()
-        self.words, self.other_words = _text("Scale of the maps in words"), _text("About the difference")
+        self.words, self.other_words = (
+            WrappedLabel(tr("Scale of the maps in words"), small=True),
+            WrappedLabel(tr("About the difference"), small=True),
+        )
         self._link()
         self._lay_out()
         self.refresh(store.document, None)
@@ -91,7 +97,7 @@ class MapsPanel(Panel):
         """Request the map of every cell while the panel is in view."""
         return map_comparison.wanted(document, description)
 
-    def seen(self, in_view: bool) -> None:
+    def view_changed(self, in_view: bool) -> None:
         """Make requests only while the panel is in view."""
         self.store.update(self.store.document.with_view(maps=in_view))
 
@@ -190,14 +196,16 @@ class MapsPanel(Panel):
         self.other.set_pictures(known)
         self.grid.set_tiles([one.tile for one in self.shown], across=across)
         more = map_comparison.left_out(document, description)
-        words = f"{found.words}. {more} more do not fit: choose fewer" if more else found.words
+        words = (
+            tr("{words}. {more} more do not fit: choose fewer", words=found.words, more=more) if more else found.words
+        )
         empty = PLAYS if document.source is not None and document.source.moving else EMPTY
         self.words.setText(words if self.shown else empty)
         self.words.setToolTip(words)
         for number, bar in enumerate(self.bars):
             bar.setVisible(bool(answers) and number < len(found.bars))
             if number < len(found.bars):
-                _tell(bar, found.bars[number])
+                _update_text(bar, found.bars[number])
         self._pair = tuple(cell for cell in self._pair if cell in asked)
         self.grid.mark([cell.slot for cell in self._pair])
         subtracted = self._subtract()
@@ -209,9 +217,9 @@ class MapsPanel(Panel):
         """Request missing pictures, and drop those no longer shown."""
         for gone in self._levels.keys() - sources:
             del self._levels[gone]
-        self._lent &= sources
-        for source in sources - self._lent:
-            self._lent.add(source)
+        self._provided &= sources
+        for source in sources - self._provided:
+            self._provided.add(source)
             self.pixels_wanted.emit(source)
 
     def _subtract(self) -> tuple[str, str, Difference] | None:
@@ -225,7 +233,7 @@ class MapsPanel(Panel):
         found, tile, bar, words = map_tiles.subtracted(chosen[0], chosen[1], self.store.document.look)
         self.other.set_tiles([tile])
         self.other_bar.setVisible(found is not None)
-        _tell(self.other_bar, bar)
+        _update_text(self.other_bar, bar)
         self.other_words.setText(words)
         self.other_words.setToolTip(words)
         return None if found is None else (chosen[0].tile.title, chosen[1].tile.title, found)
@@ -243,7 +251,7 @@ class MapsPanel(Panel):
         known = description.classes if description else ()
         self.classes.offer(map_tiles.class_rows(self._best, chosen, known), chosen)
         if not chosen:
-            self.classes.tell("Classes: best", short="Classes")
+            self.classes.tell(tr("Classes: best"), short=tr("Classes"))
         self.classes.complete([known[label] for label in card.label_ids(known)])
 
     def _add(self, name: str) -> None:
@@ -252,10 +260,16 @@ class MapsPanel(Panel):
         exact = {title.lower(): title for title in reversed(known)}.get(name.lower(), name)
         if label_of(exact, known) < 0:
             listed = len(card.label_ids(known))
-            self.words.setText(f"There is no class {name!r} in this model. Choose one of its {listed:,} classes.")
+            self.words.setText(
+                tr(
+                    "There is no class {name!r} in this model. Choose one of its {listed:,} classes.",
+                    name=name,
+                    listed=listed,
+                )
+            )
             return
         chosen = [each for each in map_comparison.classes(document, description) if each and each != exact]
-        self._set("Classes to compare", classes=(*chosen, exact))
+        self._set(tr("Classes to compare"), classes=(*chosen, exact))
 
     def _set(self, title: str, **changed: object) -> None:
         self.store.update(self.store.document.with_maps(**changed), title=title)
@@ -277,7 +291,7 @@ class MapsPanel(Panel):
         cell = next((one.cell for one in self.shown if one.tile.key == key), None)
         document = self.store.document
         if cell is not None and cell.source == document.source:
-            self.store.update(document.explaining(method=cell.method, target=cell.target), title="Show this map")
+            self.store.update(document.explaining(method=cell.method, target=cell.target), title=tr("Show this map"))
 
     def _point(self, place: tuple[float, float] | None) -> None:
         self.grid.point(place)
@@ -295,7 +309,7 @@ class MapsPanel(Panel):
             one.pointed.connect(other.point)
         self.grid.chosen.connect(self._choose)
         self.grid.opened.connect(self._open)
-        self.grid.export_wanted.connect(lambda: self.command_wanted.emit("export-maps"))
+        self.grid.export = "export-maps"
         self.grid.setToolTip(HINT)
 
     def _lay_out(self) -> None:
@@ -303,7 +317,7 @@ class MapsPanel(Panel):
         top.setSpacing(GAP)
         for part in (self.methods, self.classes, self.pictures, self.scale):
             top.addWidget(part)
-        self.pictures.setPrefix("Pictures: ")
+        self.pictures.setPrefix(tr("Pictures: "))
         top.addStretch(1)
         for part in (self.fit, self.copy, self.export):
             top.addWidget(part)
@@ -335,20 +349,10 @@ def _column(grid: QWidget, bars: Sequence[QWidget], words: QWidget, *, across: b
     return both
 
 
-def _tell(bar: ColourBar, told: tuple[float, float, str]) -> None:
+def _update_text(bar: ColourBar, scale: tuple[float, float, str]) -> None:
     """Update a colour bar, with rounded numbers."""
-    low, high, colours = told
+    low, high, colours = scale
     bar.set_range(float(f"{low:.3g}"), float(f"{high:.3g}"), colour_map=colours)
-
-
-def _text(name: str) -> QLabel:
-    label = QLabel()
-    label.setAccessibleName(name)
-    label.setProperty("small", True)
-    label.setWordWrap(True)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label
 
 
 def _tool(text: str, help_text: str, call: object) -> QToolButton:

@@ -12,25 +12,39 @@ from models import model_name
 from models.cards import card, form
 from models.inspection import Description
 from models.params import Parameter
-from models.types import Refusal
+from models.requests import Request
+from models.types import Refusal, Result
+from viewer.engine_texts import named, shown
 from viewer.panels.base import GAP, Panel
+from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
+from viewer.translation import tr
 from viewer.widgets.controls.class_names_editor import ClassNames
 from viewer.widgets.controls.elided_label import plain
 from viewer.widgets.controls.form import Form
 from viewer.widgets.controls.section import Section
 from viewer.widgets.controls.unknown_weights import UnknownWeights
-from viewer.widgets.pictures.map_readout import plain_label
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 from viewer.widgets.tables.fact_card import Card
 
 WEIGHTS = "weights"
 LONGEST = 30  # characters of a name
-TASKS = {"": "as recognised", "classification": "classification", "detection": "detection", "generation": "generation"}
-NO_FILE = "This model is not a file of yours, so its card cannot be edited."
-DEVICE = Parameter("device", "Runs on", "choice", "", help="Chosen by itself unless you choose.")
+TASKS = {
+    "": tr("as recognised"),
+    "classification": "classification",
+    "detection": "detection",
+    "generation": "generation",
+    "likelihood": "likelihood",
+}
+NO_FILE = tr("This model is not a file of yours, so its card cannot be edited.")
+DEVICE = Parameter("device", tr("Runs on"), "choice", "", help=tr("Chosen automatically unless you choose."))
 PRECISION = Parameter(
-    "precision", "Precision", "choice", "float32", help="Layers calculate in it; weights and results stay float32."
+    "precision",
+    tr("Precision"),
+    "choice",
+    "float32",
+    help=tr("Layers calculate in it; weights and results stay float32."),
 )
 
 
@@ -41,37 +55,37 @@ class ModelPanel(Panel):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.facts = Card("No model yet")
-        self.note = plain_label("About the model")
-        self.closed = plain_label("What is closed to the model")
+        self.facts = Card(tr("No model yet"))
+        self.note = WrappedLabel(tr("About the model"))
+        self.closed = WrappedLabel(tr("What is closed to the model"))
         self.choices: Form | None = None
-        self.section = Section("Card: preprocessing and names")
+        self.section = Section(tr("Card: preprocessing and names"))
         self.task = QComboBox()
-        self.task.setAccessibleName("Task of the model")
+        self.task.setAccessibleName(tr("Task of the model"))
         for value, words in TASKS.items():
-            self.task.addItem(words, value)
-        self.preprocessing = Form(form.PARAMETERS)
-        self.preprocessing.reset.setText("Reset to the card's own values")
-        self.preprocessing.reset.setAccessibleName("Reset to the card's own values")
+            self.task.addItem(shown(words), value)
+        self.preprocessing = Form([named(each) for each in form.PARAMETERS])
+        self.preprocessing.reset.setText(tr("Reset to the card's own values"))
+        self.preprocessing.reset.setAccessibleName(tr("Reset to the card's own values"))
         self.names = ClassNames()
-        self.save = QPushButton("Save card and apply")
-        self.save.setToolTip("Write it beside the weights and reopen the model")
-        self.revert = QPushButton("Revert")
-        self.revert.setToolTip("Show what the card says")
-        self.said = plain_label("About the card")
+        self.save = QPushButton(tr("Save card and apply"))
+        self.save.setToolTip(tr("Write it beside the weights and reopen the model"))
+        self.revert = QPushButton(tr("Revert"))
+        self.revert.setToolTip(tr("Show what the card says"))
+        self.said = WrappedLabel(tr("About the card"))
         self._shown: tuple[str, object] = ("", None)
         self._offered: tuple[Parameter, ...] = ()
         inside = QWidget()
         self._column = QVBoxLayout(inside)
         self._column.setContentsMargins(GAP, GAP, GAP, GAP)
         self._column.setSpacing(GAP)
-        self.unknown = self._ways_on()
+        self.unknown = self._unknown_weights_controls()
         for part in (self.facts, self.note, self.closed, self.unknown, self.section):
             self._column.addWidget(part)
         self._column.addStretch(1)
         line = QHBoxLayout()
         line.setSpacing(GAP)
-        line.addWidget(QLabel("Task"))
+        line.addWidget(QLabel(tr("Task")))
         line.addWidget(self.task, 1)
         self._task_line = QWidget()
         self._task_line.setLayout(line)
@@ -86,12 +100,12 @@ class ModelPanel(Panel):
         buttons.setContentsMargins(0, 0, 0, 0)
         for part in (self._task_line, self.preprocessing, self.names, self._buttons, self.said):
             self.section.add(part)
-        self.fill(inside, "Model")
+        self.fill(inside, tr("Model"))
         self.save.clicked.connect(self._save)
         self.revert.clicked.connect(self._revert)
         self.preprocessing.reset_requested.connect(self._revert)
 
-    def _ways_on(self) -> UnknownWeights:
+    def _unknown_weights_controls(self) -> UnknownWeights:
         """Return the controls for weights whose network is unknown, hidden at first."""
         made = UnknownWeights()
         made.hide()
@@ -99,6 +113,23 @@ class ModelPanel(Panel):
         made.code_wanted.connect(lambda: self.command_wanted.emit("open-code"))
         made.card_wanted.connect(lambda: self.section.set_open(True))
         return made
+
+    @staticmethod
+    def wants(document: Document, description: Description | None) -> Request | None:
+        """Request the architectures that are like weights of an unknown network."""
+        if description is None or not description.about.get("unknown"):
+            return None
+        return request_plan.about("likeness", document, description)
+
+    def view_changed(self, in_view: bool) -> None:
+        """Make requests only while the panel is in view."""
+        self.store.update(self.store.document.with_inside(self.id, in_view))
+
+    def show_result(self, slot: str, request: Request, result: Result) -> None:
+        """Offer the architectures that are alike."""
+        if slot == self.id:
+            shares = (float(share) for share in result.arrays["shares"])
+            self.unknown.set_similar(list(zip(result.meta["names"], shares, strict=True)))
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Show what is known of the document's model, once it is described."""
@@ -118,7 +149,7 @@ class ModelPanel(Panel):
         self.note.setVisible(bool(said))
         self.closed.setText(str(about.get("confinement", "")))
         self.unknown.setVisible(bool(about.get("unknown")))
-        self.unknown.set_alike(about.get("alike", ()))
+        self.unknown.set_similar(about.get("alike", ()))
         self._build(description)
         self._show_card(description)
 
@@ -131,21 +162,21 @@ class ModelPanel(Panel):
                 self._column.removeWidget(self.choices)
                 self.choices.deleteLater()
             self.choices = Form(offered)
-            self.choices.reset.setText("Open it with its own choices")
-            self.choices.reset.setAccessibleName("Open it with its own choices")
+            self.choices.reset.setText(tr("Open it with its own choices"))
+            self.choices.reset.setAccessibleName(tr("Open it with its own choices"))
             self.choices.committed.connect(self._choose)
             self.choices.reset_requested.connect(lambda: self._open({}))
             self._column.insertWidget(3, self.choices)
         if self.choices is not None:
-            self.choices.set_values(_in_force(description))
+            self.choices.set_values(_current_choices(description))
 
     def _choose(self, name: str, value: object) -> None:
         _, given = model_name.split(self.store.document.model)
         own = {p.name: p.default for p in self._offered}
         chosen = {key: text for key, text in {**given, name: str(value)}.items() if own.get(key) != text}
-        self._open(chosen, title=f"Choose {name} {value}")
+        self._open(chosen, title=tr("Choose {name} {value}", name=name, value=value))
 
-    def _open(self, chosen: dict[str, str], *, title: str = "Open as by itself") -> None:
+    def _open(self, chosen: dict[str, str], *, title: str = tr("Open with automatic choices")) -> None:
         """Reopen the model with other choices; keep its weights, drop all other options."""
         base, given = model_name.split(self.store.document.model)
         kept = {key: value for key, value in given.items() if key == WEIGHTS}
@@ -167,7 +198,7 @@ class ModelPanel(Panel):
             values = form.values(given)
             self.preprocessing.set_defaults(values)
             self.preprocessing.set_values(values)
-        self.names.expect(len(description.classes))
+        self.names.expect(0 if about.get("free classes") else len(description.classes))
         self.names.set_names(description.classes)
         self.names.setVisible(bool(description.classes))
         self.task.setCurrentIndex(max(0, self.task.findData(str(about.get("task", "")))))
@@ -193,8 +224,8 @@ class ModelPanel(Panel):
         except Refusal as refusal:
             self.said.setText(f"{refusal} {refusal.advice}")
             return
-        where = "beside the weights" if written.parent == file.parent else f"in {written.parent}"
-        self.said.setText(f"Saved as {written.name} {where}.")
+        where = tr("beside the weights") if written.parent == file.parent else tr("in {parent}", parent=written.parent)
+        self.said.setText(tr("Saved as {written} {where}.", written=written.name, where=where))
         self.command_wanted.emit("again")
 
 
@@ -212,7 +243,7 @@ def _offered(description: Description) -> tuple[Parameter, ...]:
     for key, item in description.about.get("assumptions", {}).items():
         choices = tuple(str(choice) for choice in item["choices"])
         words: dict[str, str] = item.get("titles", {})
-        titles = tuple(words.get(choice, choice.replace("_", " ")) for choice in choices)
+        titles = tuple(shown(words.get(choice, choice.replace("_", " "))) for choice in choices)
         text = str(item["help"])
         found.append(
             Parameter(key, str(item["title"]), "choice", choices[0], help=text, choices=choices, titles=titles)
@@ -224,7 +255,7 @@ def _replaced(parameter: Parameter, choices: tuple[str, ...], titles: tuple[str,
     return replace(parameter, choices=choices, titles=titles, default=choices[0])
 
 
-def _in_force(description: Description) -> dict[str, object]:
+def _current_choices(description: Description) -> dict[str, object]:
     runtime = description.about.get("runtime", {})
     assumed = {key: str(item["value"]) for key, item in description.about.get("assumptions", {}).items()}
     return {"device": runtime.get("device", ""), "precision": runtime.get("precision", ""), **assumed}
@@ -241,14 +272,17 @@ def _facts(document: Document, description: Description) -> list[tuple[str, str]
     weights = str(about.get("weights", ""))
     count = int(about.get("parameters", 0))
     facts = [
-        ("Title", description.title if description.title != description.name else ""),
-        ("Network", " · ".join(dict.fromkeys(filter(None, (str(about.get("architecture", "")), description.family))))),
-        ("Parameters", f"{count:,} ({count * 4 / 1e6:,.1f} MB)" if count else ""),
-        ("Classes", f"{len(description.classes):,}" if description.classes else ""),
-        ("File", _short(file.name) if file else Path(weights).name if weights not in ("", "none") else ""),
+        (tr("Title"), description.title if description.title != description.name else ""),
+        (
+            tr("Network"),
+            " · ".join(dict.fromkeys(filter(None, (str(about.get("architecture", "")), description.family)))),
+        ),
+        (tr("Parameters"), f"{count:,} ({count * 4 / 1e6:,.1f} MB)" if count else ""),
+        (tr("Classes"), f"{len(description.classes):,}" if description.classes else ""),
+        (tr("File"), _short(file.name) if file else Path(weights).name if weights not in ("", "none") else ""),
         ("SHA-256", f"{description.sha256[:16]}…" if description.sha256 else ""),
-        ("Licence", str(about.get("licence", ""))),
-        ("Knows", str(about.get("knows", ""))),
+        (tr("Licence"), str(about.get("licence", ""))),
+        (tr("Knows"), str(about.get("knows", ""))),
         *_figures(about.get("figures", {})),
     ]
     return [fact for fact in facts if fact[1]]
@@ -260,7 +294,7 @@ def _figures(given: object) -> list[tuple[str, str]]:
     for pictures, figures in given.items() if isinstance(given, dict) else ():
         if isinstance(figures, dict) and figures:
             name, value = next(iter(figures.items()))
-            found.append(("" if found else "Figures", f"{name} {value}: {pictures}"))
+            found.append(("" if found else tr("Figures"), f"{name} {value}: {pictures}"))
     return found
 
 

@@ -1,131 +1,219 @@
-"""The Neighbours panel: the real pictures nearest to the generated one, to see whether the model memorised it."""
+"""The Neighbours panel: the pictures of a data set that a layer takes for most like the open one, and its flaws."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
-from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QComboBox, QPushButton
 
-from models.cards import card as cards
 from models.inspection import Description
+from models.params import Value
 from models.requests import Request
-from models.types import Failure, Result
+from models.types import Failure, Result, Source
 from viewer.canvas.mosaic import tinted
-from viewer.panels.base import GAP, Panel
-from viewer.presenters import latent_code
+from viewer.engine_texts import shown
+from viewer.panels.base import STOPPED, SearchPanel
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
-from viewer.widgets.controls.elided_label import ElidedLabel
+from viewer.session.request_plan import Wanted
+from viewer.translation import tr
+from viewer.widgets.controls.folder_row import FolderRow
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 from viewer.widgets.pictures.channel_grid import ChannelGrid
-from viewer.widgets.pictures.map_readout import plain_label
+from viewer.widgets.tables import flaw_list
+from viewer.widgets.tables.flaw_list import FlawList
 
-INSPECTION = "neighbours"
-WAITING = "Waiting for the answer…"
-COPY, CLOSE = 0.25, 0.75
+INSPECTION, FLAWS = "neighbours", "flaws"
+SLOT = f"{INSPECTION}.{FLAWS}"
+LISTED = "list"  # which list of flaws is shown, "" for the neighbours, among the settings of the inspection
+INVITATION = tr(
+    "Which pictures does this layer take for most alike? Choose a folder of pictures, such as the training data; "
+    "subfolders may be classes."
+)
+FLAW_INVITATION = tr(
+    "Which labels disagree with the pictures most like theirs, which pictures are nearly copies, which lie far from "
+    "the others? Choose a folder of pictures; for labels, one with a subfolder for each class."
+)
+NO_PICTURE = tr("Open a picture first: its neighbours are sought.")
+POINT = tr("Point at a picture to read its name and distance; a double click opens it.")
 
 
-class NeighboursPanel(Panel):
-    """The nearest pictures in order, their distances, and how usual such a distance is among real pictures."""
+class NeighboursPanel(SearchPanel):
+    """The data set, the finding in words, and the nearest pictures in order, or a list of the set's flaws."""
 
     id: ClassVar[str] = INSPECTION
+    settings_title: ClassVar[str] = tr("Settings of the comparison")
+    waiting: ClassVar[str] = tr("Looking at the pictures of the data set… Escape stops it.")
+    folders: ClassVar[tuple[str, ...]] = ("folder",)
+    elsewhere: ClassVar[tuple[str, ...]] = ("layer", "box", "region")
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.words = plain_label("Whether the picture is a copy")
-        self.grid = ChannelGrid("Nearest real pictures")
+        self.rows = {
+            "folder": FolderRow(
+                tr("Pictures"),
+                empty=tr("None chosen"),
+                help_text=tr("The folder whose pictures are compared; by itself the open data set"),
+                clears=True,
+            )
+        }
+        self.kind = QComboBox()
+        self.kind.setAccessibleName(tr("What is listed of the data set"))
+        for value, title in {"": tr("Nearest to this picture"), **flaw_list.TITLES}.items():
+            self.kind.addItem(title, value)
+        self.kind.activated.connect(self._list)
+        self.flaws = FlawList()
+        self.flaws.opened.connect(self.open_wanted)
+        self._flawed: tuple[Request, Result] | None = None
+        self._flaws_wanted: Request | None = None
+        self._flaws_failed: tuple[Request | None, str] = (None, "")
+        self.grid = ChannelGrid(tr("Nearest pictures"))
+        self.grid.setMinimumHeight(120)
         self.grid.describe = self._line
-        self.grid.setMinimumHeight(72)
-        self.space = QComboBox()
-        self.space.setAccessibleName("Compared in")
-        self.space.addItem("Pixels", "pixels")
-        for card in cards.bundled().values():
-            if card.task == "classification":
-                self.space.addItem(f"{card.name}'s scores", card.name)
-        self.folder = ElidedLabel()
-        self.choose = QPushButton("Choose…")
-        self.choose.setAccessibleName("Choose real pictures")
-        self.choose.setToolTip("A folder of real pictures, ideally those the model was trained on")
-        self._result: Result | None = None
-        foot = QGridLayout()
-        foot.setHorizontalSpacing(GAP)
-        foot.addWidget(self.folder, 0, 0, 1, 2)
-        foot.addWidget(self.choose, 0, 2)
-        foot.addWidget(QLabel("Compared in"), 1, 0)
-        foot.addWidget(self.space, 1, 1, 1, 2)
-        foot.setColumnStretch(1, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(GAP, GAP, GAP, GAP)
-        column.setSpacing(GAP)
-        column.addWidget(self.words)
-        column.addWidget(self.grid, 1)
-        column.addLayout(foot)
-        self.choose.clicked.connect(lambda: self.command_wanted.emit("latent-reals"))
-        self.space.activated.connect(self._compare)
-        self.grid.picked.connect(self._tell)
+        self.grid.path_of = self._path
+        self.grid.hovered.connect(self._point)
+        self.grid.picked.connect(lambda row: self._point((row, 0.0, 0.0)))
+        self.grid.opened.connect(self._open)
+        self.open_button = QPushButton(tr("Open this picture"))
+        self.open_button.clicked.connect(self._open)
+        self.readout = WrappedLabel(tr("Picture under the pointer"), small=True)
+        self.notes = WrappedLabel(tr("What to know about it"))
+        self.notes.setProperty("small", True)
+        parts = (self.kind, self.grid, self.flaws, self.readout, self.open_button, self.notes, self.settings)
+        self.arrange(parts, command=INSPECTION)
 
     @staticmethod
-    def wants(document: Document, description: Description | None) -> Request | None:
-        """Request the nearest pictures while the panel is in view and a folder is chosen."""
-        folder = latent_code.real_folder(document)
-        if INSPECTION not in document.view.inside or not folder:
-            return None
-        extra = {"code": document.latent.code, "folder": folder}
-        return request_plan.about(INSPECTION, document, description, extra=extra)
-
-    def seen(self, in_view: bool) -> None:
-        """Make requests only while the panel is in view."""
-        self.store.update(self.store.document.with_inside(self.id, in_view))
+    def wants(document: Document, description: Description | None) -> Wanted:
+        """Request the neighbours, or the flaws, while the panel is in view and a data set is chosen."""
+        folder = folder_of(document)
+        if INSPECTION not in document.view.inside or not folder or description is None:
+            return {}
+        if document.values(FLAWS).get(LISTED):
+            shared = request_plan.given(document, INSPECTION, description)
+            extra: dict[str, Value] = {name: shared[name] for name in ("metric",) if name in shared}
+            extra |= {"layer": document.layer} if document.layer else {}
+            asked = request_plan.ask(FLAWS, document, description, extra=extra, source=Source.file(folder))
+            return {SLOT: asked} if asked is not None else {}
+        asked = request_plan.explain(INSPECTION, document, description, extra={"folder": folder})
+        return {INSPECTION: asked} if asked is not None else {}
 
     def refresh(self, document: Document, description: Description | None) -> None:
-        """Show the folder, and the features in which pictures are compared."""
-        self.folder.setText(latent_code.real_words(document))
-        chosen = str(document.values(INSPECTION).get("features", "pixels"))
-        self.space.setCurrentIndex(max(0, self.space.findData(chosen)))
-        if not latent_code.real_folder(document):
-            self.words.setText(latent_code.NO_REAL_PICTURES)
-        elif self._result is None:
-            self.words.setText(WAITING)
+        """Show the data set and settings, and whether the pictures belong to them."""
+        wanted = self.wants(document, description)
+        self._flaws_wanted = wanted.get(SLOT) if isinstance(wanted, Mapping) else None
+        super().refresh(document, description)
+        self.rows["folder"].show_path(folder_of(document))
+        self.kind.setCurrentIndex(max(0, self.kind.findData(self._listed)))
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
-        """Show the nearest pictures."""
+        """Show the pictures, or the flaws found so far."""
+        if slot == SLOT:
+            self._flawed, self._flaws_failed = (request, result), (None, "")
+            self._show()
         if slot != self.id:
             return
-        self._result = result
-        self.grid.show_tiles(tinted(result.arrays["pictures"]), np.arange(len(result.arrays["pictures"])))
-        self._tell(self.grid.chosen)
+        pictures = result.arrays["pictures"]
+        if len(pictures):
+            self.grid.show_tiles(tinted(pictures), np.arange(len(pictures)))
+        self.readout.setText(POINT)
+        super().show_result(slot, request, result)
 
     def show_failure(self, slot: str, failure: Failure) -> bool | None:
-        """Show the reason in the panel; keep the last result."""
-        if slot != self.id or failure.cancelled:
-            return None
-        self.words.setText(failure.text)
+        """Show in the panel why there are no neighbours, or no list of flaws."""
+        if slot != SLOT:
+            return super().show_failure(slot, failure)
+        self._flaws_failed = self._flaws_wanted, STOPPED if failure.cancelled else failure.text
+        self._show()
         return True
 
-    def _tell(self, row: int) -> None:
-        if self._result is None:
+    @property
+    def _listed(self) -> str:
+        """Which list of flaws is chosen, "" for the neighbours."""
+        return str(self.store.document.values(FLAWS).get(LISTED, ""))
+
+    def _show(self) -> None:
+        kind, wanted, found = self._listed, self._flaws_wanted, self._flawed
+        super()._show()
+        fresh = found is not None and found[0] == wanted
+        self.flaws.setVisible(bool(kind) and fresh)
+        if not kind:
             return
-        meta = self._result.meta
-        ratio = meta["ratio"]
-        verdict = "as good as a copy" if ratio < COPY else "unusually near" if ratio < CLOSE else "no copy"
-        line = f"{self._line(row)}\n" if row >= 0 else ""
-        told = (
-            f"The nearest of {meta['among']:,} is {ratio:.2f} times as far as real ones are from each other: {verdict}."
-        )
-        left = f" {meta['unreadable']:,} could not be read." if meta["unreadable"] else ""
-        self.words.setText(f"{line}{told}{left}")
+        for part in (self.grid, self.readout, self.open_button, self.notes):
+            part.hide()
+        if wanted is None:
+            self.words.setText(FLAW_INVITATION)
+        elif self._flaws_failed[0] == wanted:
+            self.words.setText(self._flaws_failed[1])
+        elif found is None or not fresh:
+            self.words.setText(self.waiting)
+        else:
+            rows = found[1].meta[kind]
+            self.flaws.show_rows(kind, rows)
+            self.flaws.setVisible(bool(rows))
+            said = [shown(str(found[1].meta["text"]))]
+            if found[1].meta["partial"]:
+                said.append(tr("The others are still being looked at; Escape stops it."))
+            elif not rows:
+                said.append(flaw_list.NOTHING[kind])
+            self.words.setText(" ".join(said))
+
+    def _list(self, row: int) -> None:
+        document = self.store.document.with_value(FLAWS, **{LISTED: self.kind.itemData(row)})
+        self.store.update(document, title=self.kind.itemText(row))
+
+    def invitation(self) -> str:
+        """Return what to choose."""
+        return INVITATION if self.store.document.source is not None else f"{INVITATION} {NO_PICTURE}"
+
+    def show_answer(self, result: Result | None, fresh: bool) -> None:
+        """Show the pictures, disabled unless they answer the present request."""
+        any_found = result is not None and len(result.arrays["pictures"]) > 0
+        for part in (self.grid, self.readout, self.open_button):
+            part.setVisible(any_found)
+        self.grid.setEnabled(fresh)
+        notes = [shown(str(note)) for note in result.meta["notes"]] if result is not None else []
+        self.notes.setVisible(bool(notes))
+        self.notes.setText("\n".join(notes))
+
+    def _path(self, row: int) -> str:
+        found = self._answer[1].meta["neighbours"] if self._answer is not None else []
+        return str(found[row]["path"]) if row < len(found) else ""
 
     def _line(self, row: int) -> str:
-        if self._result is None or row >= len(self._result.meta["paths"]):
+        if self._answer is None or not 0 <= row < len(self._answer[1].meta["neighbours"]):
             return ""
-        return f"{Path(self._result.meta['paths'][row]).name}, distance {self._result.arrays['distances'][row]:.3g}"
+        found = self._answer[1].meta["neighbours"][row]
+        name = found["path"].replace("\\", "/").rpartition("/")[2]
+        parts = [
+            tr("{rank}. {name}: distance {distance:.4g}", rank=found["rank"], name=name, distance=found["distance"])
+        ]
+        if found["ratio"] is not None:
+            parts.append(tr("{ratio:.2f} times the typical one", ratio=found["ratio"]))
+        if found["label"]:
+            parts.append(tr("label {label}", label=found["label"]))
+        if found["prediction"]:
+            parts.append(tr("taken for {prediction}", prediction=found["prediction"]))
+        usual = self._answer[1].meta["hub_typical"]
+        if usual and found["neighbour_of"] > 4 * usual:
+            parts.append(tr("a hub: near to {count:,} others", count=found["neighbour_of"]))
+        return ", ".join(parts)
 
-    def _compare(self) -> None:
-        chosen = str(self.space.currentData())
-        document = self.store.document.with_value(INSPECTION, features=None if chosen == "pixels" else chosen)
-        self.store.update(document, title="Compare in")
+    def _point(self, place: tuple[int, float, float] | None) -> None:
+        self.readout.setText((self._line(place[0]) if place is not None else "") or POINT)
+
+    def _open(self) -> None:
+        row = max(self.grid.chosen, 0)
+        if self._answer is not None and row < len(self._answer[1].meta["neighbours"]):
+            self.open_wanted.emit(self._answer[1].meta["neighbours"][row]["path"])
+
+
+def folder_of(document: Document) -> str:
+    """Return the data set that the picture is compared with: the one chosen here, else the open one, "" for none."""
+    own = str(document.values(INSPECTION).get("folder", ""))
+    return own or (document.data_set.path if document.data_set is not None else "")
 
 
 PANEL = NeighboursPanel

@@ -10,9 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QScrollArea,
-    QSizePolicy,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -28,14 +26,18 @@ from viewer.presenters.map_tiles import ends_of
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.request_plan import Wanted
+from viewer.translation import tr
 from viewer.widgets.charts.colour_bar import ColourBar
 from viewer.widgets.charts.proof_curves import Curve, ShareChart
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 from viewer.widgets.pictures.map_grid import MapGrid, Tile
 
 SIDE_PX = 232
-NO_METHOD = "Choose a method of attribution: this puts its map to the proof, beside chance and beside random weights."
-CAUTION = (
-    "Curves measure what the network does with pixels taken away, which are pictures it never saw. They tell whether "
+NO_METHOD = tr(
+    "Choose a method of attribution: this puts its map to the proof, beside chance and beside random weights."
+)
+CAUTION = tr(
+    "Curves measure what the network does with pixels taken away, which are pictures it never saw. They show whether "
     "the map says more about this network than chance does, not whether the network is right."
 )
 
@@ -53,20 +55,20 @@ class ProofPanel(Panel):
         self._delta: tuple[str, float | None] = "", None
         self._levels: dict[Source, Levels] = {}
         self._asked: Source | None = None
-        self.empty = _text("About the proof", NO_METHOD)
-        self.verdict, self.details = _text("Verdict"), _text("What was found out")
-        self.state = _text("State of the proof")
-        self.caution = _text("Caution", CAUTION)
+        self.empty = WrappedLabel(tr("About the proof"), NO_METHOD)
+        self.verdict, self.details = WrappedLabel(tr("Verdict")), WrappedLabel(tr("What was found out"))
+        self.state = WrappedLabel(tr("State of the proof"))
+        self.caution = WrappedLabel(tr("Caution"), CAUTION)
         for label in (self.state, self.caution):
             label.setProperty("small", True)
-        self.deletion = ShareChart("Deletion: the lower the better", "Share taken away, strongest first")
-        self.insertion = ShareChart("Insertion: the higher the better", "Share put in, strongest first")
+        self.deletion = ShareChart(tr("Deletion: the lower the better"), tr("Share taken away, strongest first"))
+        self.insertion = ShareChart(tr("Insertion: the higher the better"), tr("Share put in, strongest first"))
         self.insertion.link(self.deletion)
-        self.grid, self.bar = MapGrid("The map and its twin"), ColourBar()
-        self.bar_text = _text("About the scale", "1 is the end of each map's own scale")
+        self.grid, self.bar = MapGrid(tr("The map and its twin")), ColourBar()
+        self.bar_text = WrappedLabel(tr("About the scale"), tr("1 is the end of each map's own scale"))
         self.bar_text.setProperty("small", True)
-        self.copy = _tool("Copy", "Copy every number as text", self._copy)
-        self.export = _tool("Export…", "Save the curves as CSV, or everything as JSON", self._ask_export)
+        self.copy = _tool(tr("Copy"), tr("Copy every number as text"), self._copy)
+        self.export = _tool(tr("Export…"), tr("Save the curves as CSV, or everything as JSON"), self._ask_export)
         self._lay_out()
         self.refresh(store.document, None)
 
@@ -76,7 +78,7 @@ class ProofPanel(Panel):
         request = faithfulness.wanted(document, description) if document.view.proof else None
         return {faithfulness.SLOT: request} if request is not None else {}
 
-    def seen(self, in_view: bool) -> None:
+    def view_changed(self, in_view: bool) -> None:
         """Make requests only while the panel is in view."""
         self.store.update(self.store.document.with_view(proof=in_view))
 
@@ -142,17 +144,19 @@ class ProofPanel(Panel):
         self.copy.setEnabled(self.shown is not None)
         self.export.setEnabled(there)
         if self.shown is None:
-            waits = "The map is being put to the proof…" if self._wanted is not None else NO_METHOD
+            waits = tr("Testing the map…") if self._wanted is not None else NO_METHOD
             self.empty.setText(failed or waits)
             return
         request, result = self.shown
         fresh = request == self._wanted
         said = faithfulness.sentences(result, delta=self.delta)
-        self.verdict.setText(said[0] if said else "Not known yet.")
+        self.verdict.setText(said[0] if said else tr("Not known yet."))
         self.details.setText("\n".join(said[1:]))
         self.details.setVisible(len(said) > 1)
         self.state.setText(
-            faithfulness.progress(result) if fresh else "For the previous settings; the new proof is being computed."
+            faithfulness.progress(result)
+            if fresh
+            else tr("For the previous settings; the new proof is being computed.")
         )
         self.state.setVisible(bool(self.state.text()))
         for chart, name in ((self.deletion, "deletion"), (self.insertion, "insertion")):
@@ -168,7 +172,7 @@ class ProofPanel(Panel):
             self._asked = source
             self.pixels_wanted.emit(source)
         size = result.meta["size"]
-        both = ("Map", "map"), ("Random weights, one draw", "twin")
+        both = (tr("Map"), "map"), (tr("Random weights, one draw"), "twin")
         arrays = [(name, result.arrays.get(key)) for name, key in both]
         signs = [heatmap.signs_of(values, look) for _, values in arrays if values is not None]
         tiles = [self._tile(name, values, request, result) for name, values in arrays]
@@ -206,7 +210,7 @@ class ProofPanel(Panel):
         side = _column(self.details, self.state, self.caution)
         side.layout().addStretch(1)  # type: ignore[union-attr]
         scroll = QScrollArea()
-        scroll.setAccessibleName("What was found out")
+        scroll.setAccessibleName(tr("What was found out"))
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -251,15 +255,6 @@ def _column(*parts: QWidget) -> QWidget:
     for part in parts:
         column.addWidget(part)
     return whole
-
-
-def _text(name: str, text: str = "") -> QLabel:
-    label = QLabel(text)
-    label.setAccessibleName(name)
-    label.setWordWrap(True)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label
 
 
 def _tool(text: str, help_text: str, call: object) -> QToolButton:

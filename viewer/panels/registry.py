@@ -7,88 +7,27 @@ that panels that are not used cost nothing at start.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from viewer.session.generative_panels import GENERATIVE
+from viewer.session.panel_entry import ALL, WITH_ANSWERS, PanelEntry, always
+from viewer.translation import tr
 
-from models.capabilities import lacks
-from models.inspection import Description
-from viewer.session import request_plan
-from viewer.session.document import Document
-
-Condition = Callable[[Document], bool]
-ALL = "all"
-WITH_ANSWERS = ("find", "explain", "compare", "evaluate")  # workspaces that show what the model answers
-
-
-@dataclass(frozen=True)
-class PanelEntry:
-    """One panel: its `id`, `title`, the name of its `icon`, and its `place`, "module.Class" in this folder.
-
-    `workspace` is the one it belongs to, of those in viewer/window/workspaces.py, "all" for one that serves every work;
-    `opened` are the workspaces in which it is open at first. `area` is the dock area, and `height_px` the minimum
-    height on opening. A panel with `beside` set also paints over the second model's picture.
-
-    `needs` are the capabilities a model must have, unless it has one of those in `suffices`; `inspection` names an
-    inspection that must apply to it as well. `asks` says whether the panel may have requests for a document; by
-    default it may while it is in view, as the document records in `view.inside` (see `Panel.seen`). `paints` says
-    whether the document holds something that the panel paints even if it was never opened. One with `described` set has
-    no requests before the model is described.
-    """
-
-    id: str
-    title: str
-    icon: str
-    place: str
-    workspace: str = ""
-    opened: tuple[str, ...] = ()
-    area: str = "right"
-    height_px: int = 0
-    needs: tuple[str, ...] = ()
-    suffices: tuple[str, ...] = ()
-    inspection: str = ""
-    beside: bool = False
-    described: bool = False
-    asks: Condition | None = None
-    paints: Condition | None = None
-
-    def may_ask(self, document: Document) -> bool:
-        """Return whether the panel may have requests for a document."""
-        return self.asks(document) if self.asks is not None else self.id in document.view.inside
-
-    def may_paint(self, document: Document) -> bool:
-        """Return whether the panel paints something for a document even if it was never opened."""
-        return self.paints is not None and self.paints(document)
-
-    def lacking(self, description: Description) -> str:
-        """Return why the panel cannot be used with a model, "" if it can."""
-        if {*self.suffices} & {*description.capabilities}:
-            return ""
-        missing = [need for need in self.needs if need not in description.capabilities]
-        reasons = [description.stages[need] for need in missing if need in description.stages]
-        if missing:
-            return reasons[0] if reasons else f"{description.name} {lacks(missing)}."
-        return request_plan.reason(self.inspection, description) if self.inspection else ""
-
-
-def _always(document: Document) -> bool:
-    return True
-
+__all__ = ("ALL", "ENTRIES", "PANELS", "PanelEntry")
 
 PANELS: tuple[PanelEntry, ...] = (
     PanelEntry(
         "detect",
-        "Detection",
+        tr("Detection"),
         "boxes",
         "detection.DetectionPanel",
         workspace="find",
         opened=WITH_ANSWERS,
         needs=("Detects",),
         beside=True,
-        asks=_always,
+        asks=always,
     ),
     PanelEntry(
         "anchors",
-        "Anchors",
+        tr("Anchors"),
         "anchors",
         "anchors.AnchorPanel",
         workspace="find",
@@ -97,15 +36,15 @@ PANELS: tuple[PanelEntry, ...] = (
         beside=True,
         asks=lambda document: document.view.anchors in ("here", "density", "all"),
     ),
-    PanelEntry("film", "Pictures", "film", "film_strip.FilmPanel", workspace=ALL, area="left"),
+    PanelEntry("film", tr("Pictures"), "film", "film_strip.FilmPanel", workspace=ALL, area="left"),
     PanelEntry(
-        "results", "Results", "list", "results.ResultsPanel", workspace="find", area="bottom", needs=("Detects",)
+        "results", tr("Results"), "list", "results.ResultsPanel", workspace="find", area="bottom", needs=("Detects",)
     ),
-    PanelEntry("live", "Live", "play", "live.LivePanel", workspace=ALL, area="bottom"),
-    PanelEntry("log", "Log", "info", "log.LogPanel", workspace="model", area="bottom"),
+    PanelEntry("live", tr("Live"), "play", "live.LivePanel", workspace=ALL, area="bottom"),
+    PanelEntry("log", tr("Log"), "info", "log.LogPanel", workspace="model", area="bottom"),
     PanelEntry(
         "lineage",
-        "Lineage",
+        tr("Lineage"),
         "lineage",
         "lineage.LineagePanel",
         workspace="find",
@@ -116,7 +55,7 @@ PANELS: tuple[PanelEntry, ...] = (
     ),
     PanelEntry(
         "missed",
-        "Why missed?",
+        tr("Why missed?"),
         "missed",
         "why_missed.MissedPanel",
         workspace="find",
@@ -128,7 +67,7 @@ PANELS: tuple[PanelEntry, ...] = (
     ),
     PanelEntry(
         "truth",
-        "Ground truth",
+        tr("Ground truth"),
         "truth",
         "truth.TruthPanel",
         workspace="evaluate",
@@ -140,7 +79,7 @@ PANELS: tuple[PanelEntry, ...] = (
     ),
     PanelEntry(
         "compare",
-        "Compare settings",
+        tr("Compare settings"),
         "compare",
         "settings_comparison.ComparePanel",
         workspace="compare",
@@ -151,7 +90,7 @@ PANELS: tuple[PanelEntry, ...] = (
     ),
     PanelEntry(
         "figures",
-        "Figures",
+        tr("Figures"),
         "figures",
         "figures.FiguresPanel",
         workspace="evaluate",
@@ -161,8 +100,20 @@ PANELS: tuple[PanelEntry, ...] = (
         asks=lambda document: document.view.figures != "off",
     ),
     PanelEntry(
+        "classification_figures",
+        tr("Classification figures"),
+        "figures",
+        "classification_figures.ClassificationFiguresPanel",
+        workspace="evaluate",
+        opened=("evaluate",),
+        area="bottom",
+        height_px=360,
+        needs=("Classifies",),
+        inspection="classification_figures",
+    ),
+    PanelEntry(
         "workbench",
-        "Anchor workbench",
+        tr("Anchor workbench"),
         "workbench",
         "anchor_workbench.WorkbenchPanel",
         workspace="find",
@@ -173,8 +124,60 @@ PANELS: tuple[PanelEntry, ...] = (
         paints=lambda document: document.truth is not None,
     ),
     PanelEntry(
+        "region_pooling",
+        tr("Region pooling"),
+        "region-pooling",
+        "region_pooling.RegionPoolingPanel",
+        workspace="find",
+        height_px=460,
+        needs=("Detects", "Proposes"),
+        inspection="region_pooling",
+        described=True,
+    ),
+    PanelEntry(
+        "training_sample",
+        tr("Training sample"),
+        "training-sample",
+        "training_sample.TrainingSamplePanel",
+        workspace="find",
+        height_px=460,
+        needs=("Detects",),
+        inspection="training_sample",
+        described=True,
+    ),
+    PanelEntry(
+        "box_losses",
+        tr("Loss workbench"),
+        "box-losses",
+        "box_losses.BoxLossesPanel",
+        workspace="find",
+        height_px=460,
+        needs=("Detects",),
+        described=True,
+    ),
+    PanelEntry(
+        "augmentation",
+        tr("Augmentation"),
+        "augmentation",
+        "augmentation.AugmentationPanel",
+        workspace="find",
+        height_px=460,
+        needs=("Detects",),
+        described=True,
+    ),
+    PanelEntry(
+        "selective_search",
+        tr("Selective search"),
+        "selective-search",
+        "selective_search.SelectiveSearchPanel",
+        workspace="find",
+        height_px=460,
+        needs=("Detects",),
+        described=True,
+    ),
+    PanelEntry(
         "masks",
-        "Masks",
+        tr("Masks"),
         "masks",
         "masks.MaskPanel",
         workspace="find",
@@ -186,7 +189,7 @@ PANELS: tuple[PanelEntry, ...] = (
     ),
     PanelEntry(
         "keypoints",
-        "Key points",
+        tr("Key points"),
         "keypoints",
         "keypoints.KeyPointPanel",
         workspace="find",
@@ -197,8 +200,23 @@ PANELS: tuple[PanelEntry, ...] = (
         asks=lambda document: document.view.points or document.view.heat_point >= 0,
     ),
     PanelEntry(
+        "heat_map_audit",
+        tr("Heat-map audit"),
+        "heat-map-audit",
+        "heat_map_audit.HeatMapAuditPanel",
+        "find",
+        height_px=420,
+        inspection="heat_map_audit",
+    ),
+    PanelEntry(
+        "peaks", tr("Heat-map detection"), "peaks", "peaks.PeaksPanel", "find", height_px=420, inspection="peaks"
+    ),
+    PanelEntry(
+        "prototypes", tr("Prototypes"), "prototypes", "prototypes.PrototypesPanel", "find", inspection="prototypes"
+    ),
+    PanelEntry(
         "filters",
-        "Filters",
+        tr("Filters"),
         "filters",
         "filters.FilterPanel",
         workspace="explain",
@@ -208,7 +226,7 @@ PANELS: tuple[PanelEntry, ...] = (
     ),
     PanelEntry(
         "activations",
-        "Activations",
+        tr("Activations"),
         "activations",
         "activations.ActivationPanel",
         workspace="explain",
@@ -220,7 +238,7 @@ PANELS: tuple[PanelEntry, ...] = (
     ),
     PanelEntry(
         "attention",
-        "Attention",
+        tr("Attention"),
         "attention",
         "attention.AttentionPanel",
         workspace="explain",
@@ -232,7 +250,7 @@ PANELS: tuple[PanelEntry, ...] = (
     ),
     PanelEntry(
         "classify",
-        "Classification",
+        tr("Classification"),
         "classes",
         "classification.ClassificationPanel",
         workspace="explain",
@@ -240,11 +258,11 @@ PANELS: tuple[PanelEntry, ...] = (
         height_px=280,
         needs=("Classifies",),
         beside=True,
-        asks=_always,
+        asks=always,
     ),
     PanelEntry(
         "attribution",
-        "Attribution",
+        tr("Attribution"),
         "explain",
         "attribution.AttributionPanel",
         workspace="explain",
@@ -256,7 +274,7 @@ PANELS: tuple[PanelEntry, ...] = (
     ),
     PanelEntry(
         "layers",
-        "Layers",
+        tr("Layers"),
         "layers",
         "layers.LayersPanel",
         workspace="explain",
@@ -267,7 +285,7 @@ PANELS: tuple[PanelEntry, ...] = (
     ),
     PanelEntry(
         "maps",
-        "Compare maps",
+        tr("Compare maps"),
         "maps",
         "map_comparison.MapsPanel",
         workspace="compare",
@@ -278,7 +296,7 @@ PANELS: tuple[PanelEntry, ...] = (
     ),
     PanelEntry(
         "proof",
-        "Proof",
+        tr("Proof"),
         "proof",
         "proof.ProofPanel",
         workspace="explain",
@@ -289,7 +307,7 @@ PANELS: tuple[PanelEntry, ...] = (
     ),
     PanelEntry(
         "robustness",
-        "Robustness",
+        tr("Robustness"),
         "robustness",
         "robustness.RobustnessPanel",
         workspace="explain",
@@ -298,7 +316,7 @@ PANELS: tuple[PanelEntry, ...] = (
     ),
     PanelEntry(
         "concepts",
-        "Concepts",
+        tr("Concepts"),
         "concepts",
         "concepts.ConceptsPanel",
         workspace="explain",
@@ -307,7 +325,7 @@ PANELS: tuple[PanelEntry, ...] = (
     ),
     PanelEntry(
         "influence",
-        "Influence",
+        tr("Influence"),
         "influence",
         "influence.InfluencePanel",
         workspace="explain",
@@ -315,132 +333,118 @@ PANELS: tuple[PanelEntry, ...] = (
         needs=("Classifies", "Explains"),
     ),
     PanelEntry(
-        "explore",
-        "Explore",
-        "explore",
-        "latent_code.ExplorePanel",
-        workspace="generate",
-        opened=("generate", "explain", "compare"),
-        height_px=380,
-        needs=("Generates",),
-        asks=_always,
-    ),
-    PanelEntry(
-        "samples",
-        "Samples",
-        "samples",
-        "samples.SamplesPanel",
-        workspace="generate",
-        opened=("generate",),
-        height_px=260,
-        needs=("Generates",),
-    ),
-    PanelEntry(
-        "timeline",
-        "Timeline",
-        "timeline",
-        "timeline.TimelinePanel",
-        workspace="generate",
-        area="bottom",
-        height_px=232,
-        needs=("Generates",),
-        asks=lambda document: bool(document.latent.keys),
-    ),
-    PanelEntry(
-        "manifold",
-        "Manifold",
-        "manifold",
-        "manifold.ManifoldPanel",
-        workspace="generate",
-        opened=("generate",),
-        height_px=432,
-        needs=("Generates",),
-    ),
-    PanelEntry(
-        "directions",
-        "Directions",
-        "directions",
-        "directions.DirectionsPanel",
-        workspace="generate",
-        height_px=420,
-        needs=("Generates",),
-    ),
-    PanelEntry(
-        "arithmetic",
-        "Arithmetic",
-        "arithmetic",
-        "arithmetic.ArithmeticPanel",
-        workspace="generate",
-        height_px=200,
-        needs=("Generates",),
-    ),
-    PanelEntry(
-        "anatomy",
-        "Anatomy",
-        "anatomy",
-        "anatomy.AnatomyPanel",
-        workspace="generate",
-        opened=("generate",),
-        height_px=330,
-        needs=("Generates", "Encodes"),
-        asks=_always,
-    ),
-    PanelEntry(
-        "inversion",
-        "Inversion",
-        "inversion",
-        "inversion.InversionPanel",
-        workspace="generate",
-        height_px=300,
-        needs=("Generates",),
-        asks=lambda document: document.latent.sought is not None,
-    ),
-    PanelEntry(
-        "critic",
-        "Discriminator",
-        "critic",
-        "discriminator.CriticPanel",
-        workspace="generate",
-        height_px=260,
-        needs=("Generates", "Scores"),
+        "deidentify",
+        tr("De-identify"),
+        "eye-off",
+        "deidentify.DeidentifyPanel",
+        workspace="find",
+        height_px=400,
+        needs=("Detects",),
+        described=True,
+        asks=lambda document: "deidentify" in document.view.inside or document.values("deidentify").get("look") == "go",
     ),
     PanelEntry(
         "neighbours",
-        "Nearest real",
+        tr("Neighbours"),
         "neighbours",
         "neighbours.NeighboursPanel",
-        workspace="generate",
-        height_px=260,
-        needs=("Generates",),
+        workspace="explain",
+        height_px=400,
+        inspection="neighbours",
     ),
-    PanelEntry("model", "Model", "model", "model.ModelPanel", workspace="model", opened=("model",), height_px=380),
+    PanelEntry(
+        "patches", tr("Top patches"), "patches", "patches.PatchesPanel", "explain", height_px=400, inspection="patches"
+    ),
+    PanelEntry("data_set", tr("Data set"), "film", "data_set.DataSetPanel", "evaluate", area="bottom", height_px=300),
+    PanelEntry(
+        "map",
+        tr("Data set map"),
+        "neighbours",
+        "map.MapPanel",
+        workspace="evaluate",
+        area="bottom",
+        height_px=360,
+        inspection="map",
+    ),
+    PanelEntry(
+        "gradients",
+        tr("Gradients"),
+        "gradients",
+        "gradients.GradientsPanel",
+        workspace="explain",
+        area="bottom",
+        height_px=360,
+        inspection="gradients",
+    ),
+    PanelEntry(
+        "synthesise",
+        tr("Class visualization"),
+        "synthesis",
+        "synthesis.SynthesisPanel",
+        workspace="explain",
+        height_px=420,
+        needs=("Explains",),
+        inspection="synthesise",
+    ),
+    PanelEntry(
+        "activation_functions",
+        tr("Activation functions"),
+        "activation-functions",
+        "activation_functions.ActivationFunctionsPanel",
+        workspace="explain",
+        height_px=420,
+        needs=("Explains",),
+        inspection="activation_functions",
+    ),
+    PanelEntry(
+        "gates",
+        tr("Gates"),
+        "gates",
+        "gates.GatesPanel",
+        workspace="explain",
+        height_px=420,
+        needs=("Explains",),
+        inspection="gates",
+    ),
+    PanelEntry(
+        "parts",
+        tr("Parts of the network"),
+        "parts",
+        "parts.PartsPanel",
+        "explain",
+        area="bottom",
+        height_px=240,
+        inspection="parts",
+    ),
+    *GENERATIVE,
+    PanelEntry("model", tr("Model"), "model", "model.ModelPanel", workspace="model", opened=("model",), height_px=380),
     PanelEntry(
         "translate",
-        "Picture to picture",
+        tr("Picture to picture"),
         "translation",
         "translation.TranslationPanel",
         workspace="find",
         opened=WITH_ANSWERS,
         height_px=300,
         needs=("Translates",),
-        asks=_always,
+        asks=always,
         described=True,
     ),
     PanelEntry(
         "landmarks",
-        "Landmarks",
+        tr("Landmarks"),
         "keypoints",
         "landmarks.LandmarkPanel",
         workspace="find",
         opened=WITH_ANSWERS,
         height_px=280,
         needs=("FindsLandmarks",),
-        asks=_always,
+        asks=always,
         described=True,
     ),
     PanelEntry(
         "interpretation",
-        "Interpretation",
+        tr("Interpretation"),
         "interpretation",
         "interpretation.InterpretationPanel",
         workspace="model",
@@ -450,7 +454,7 @@ PANELS: tuple[PanelEntry, ...] = (
     ),
     PanelEntry(
         "beside",
-        "Two models",
+        tr("Two models"),
         "beside",
         "second_model.BesidePanel",
         workspace="compare",
@@ -460,18 +464,18 @@ PANELS: tuple[PanelEntry, ...] = (
     ),
     PanelEntry(
         "segment",
-        "Segmentation",
+        tr("Segmentation"),
         "segmentation",
         "segmentation.SegmentationPanel",
         workspace="find",
         opened=WITH_ANSWERS,
         height_px=280,
         needs=("SegmentsPicture",),
-        asks=_always,
+        asks=always,
     ),
     PanelEntry(
         "depth",
-        "Depth",
+        tr("Depth"),
         "depth",
         "depth.DepthPanel",
         workspace="find",
@@ -479,7 +483,7 @@ PANELS: tuple[PanelEntry, ...] = (
         height_px=220,
         needs=("EstimatesDepth",),
         described=True,
-        asks=_always,
+        asks=always,
     ),
 )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
-from PySide6.QtCore import QAbstractTableModel, QItemSelection, QModelIndex, QPersistentModelIndex, QPoint, Qt
+from PySide6.QtCore import QAbstractTableModel, QItemSelection, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QVBoxLayout
 
@@ -12,12 +13,14 @@ from models.inspection import Description
 from models.requests import Request
 from models.types import Result
 from viewer import theme
+from viewer.context_menu.subject import KNOWN
 from viewer.panels.base import Panel
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.lookup import row_of
+from viewer.translation import tr
 
-COLUMNS = ("Class", "Score", "x0", "y0", "x1", "y1", "Width", "Height")
+COLUMNS = (tr("Class"), tr("Score"), "x0", "y0", "x1", "y1", tr("Width"), tr("Height"))
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -27,6 +30,7 @@ class Rows(QAbstractTableModel):
     def __init__(self) -> None:
         super().__init__()
         self.result: Result | None = None
+        self.current: Callable[[], bool] = lambda: False  # whether the result is the present model's
 
     def take(self, result: Result | None) -> None:
         """Replace the result."""
@@ -56,6 +60,8 @@ class Rows(QAbstractTableModel):
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.DecorationRole and column == 0:
             return theme.class_colour(int(self.result.arrays["labels"][row]))
+        if role == KNOWN and self.current():
+            return {"detection": int(self.result.arrays["ids"][row])}
         return None
 
     def text(self, row: int, column: int) -> str:
@@ -83,7 +89,7 @@ class ResultsPanel(Panel):
         self.rows = Rows()
         self.table = QTableView()
         self.table.setModel(self.rows)
-        self.table.setAccessibleName("Detections")
+        self.table.setAccessibleName(tr("Detections"))
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setShowGrid(False)
@@ -92,12 +98,11 @@ class ResultsPanel(Panel):
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.table.selectionModel().selectionChanged.connect(self._selected)
         self.table.doubleClicked.connect(lambda _: self.command_wanted.emit("zoom-selection"))
-        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.table.customContextMenuRequested.connect(self._menu)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.table)
         self._model = ""
+        self.rows.current = lambda: self._model == self.store.document.model
 
     def refresh(self, document: Document, description: Description | None) -> None:
         """Follow the document's selection."""
@@ -141,13 +146,6 @@ class ResultsPanel(Panel):
             self.table.scrollTo(self.rows.index(wanted, 0))
         model.blockSignals(False)
         self.table.viewport().update()
-
-    def _menu(self, place: QPoint) -> None:
-        row = self.table.indexAt(place).row()
-        row = row if row >= 0 else self.table.currentIndex().row()
-        if self.rows.result is not None and row >= 0 and self._model == self.store.document.model:
-            shown = self.table.viewport().mapToGlobal(place)
-            self.menu_wanted.emit("box", int(self.rows.result.arrays["ids"][row]), shown)
 
     def _selected(self, selection: QItemSelection) -> None:
         rows = [index.row() for index in selection.indexes()]

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QVBoxLayout, QWidget
 
 from models import model_name
 from models.cards import card as cards
@@ -23,7 +23,9 @@ from viewer.presenters.model_difference import Pairs
 from viewer.session.document import Document, Look
 from viewer.session.history import Store
 from viewer.session.second_model import PREFIX, slot_of
+from viewer.translation import tr, trn
 from viewer.widgets.controls.elided_label import ElidedLabel, plain
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 from viewer.widgets.pictures.channel_view import copy_button
 from viewer.widgets.tables.box_pairs import PairTable
 from viewer.widgets.tables.copy_table import Cells
@@ -35,19 +37,19 @@ TABLE_PX = 180
 MOST_CLASSES = 20
 NONE = "–"
 LEGEND = {
-    model_difference.IN_A: (Stroke(ONLY_A, "Only the first model"), "only in A"),
-    model_difference.IN_B: (Stroke(ONLY_B, "Only the second model"), "only in B"),
-    model_difference.MATCHED: (Stroke(NO_CLASS, "Both models"), "in both: one class name, IoU of 0.5 or more"),
+    model_difference.IN_A: (Stroke(ONLY_A, tr("Only the first model")), tr("only in A")),
+    model_difference.IN_B: (Stroke(ONLY_B, tr("Only the second model")), tr("only in B")),
+    model_difference.MATCHED: (Stroke(NO_CLASS, tr("Both models")), tr("in both: one class name, IoU of 0.5 or more")),
 }
-CHOOSE = "Choose a model…"
-FILE = "Weights file…"
-EMPTY = (
+CHOOSE = tr("Choose a model…")
+FILE = tr("Weights file…")
+EMPTY = tr(
     "Choose a second model to see it beside this one on the same picture: the same settings drive both, and here is "
-    "what differs. Weights dropped on the window with Shift held open beside, too."
+    "what differs. Weights dropped on the window with Shift held also open beside it."
 )
-NOTHING = "Nothing to compare yet: both models must have answered the same question."
-MARK = "Mark boxes only one model found"
-SUBTRACT = "Show A − B in the second pane"
+NOTHING = tr("Nothing to compare yet: both models must have answered the same question.")
+MARK = tr("Mark boxes only one model found")
+SUBTRACT = tr("Show A − B in the second pane")
 
 
 class BesidePanel(Panel):
@@ -64,29 +66,29 @@ class BesidePanel(Panel):
         self._difference: tuple[tuple[Result, ...], Look | None, Difference | None] = ((), None, None)
         self._names: list[tuple[str, str]] = []
         self.choice = QComboBox()
-        self.choice.setAccessibleName("Model to compare with")
+        self.choice.setAccessibleName(tr("Model to compare with"))
         self.choice.setMinimumContentsLength(12)
         self.choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.choice.activated.connect(self._choose)
-        self.empty = _text("About two models", EMPTY)
+        self.empty = WrappedLabel(tr("About two models"), EMPTY, wide=True)
         self.legend = Legend({role: stroke for role, (stroke, _) in LEGEND.items()})
         self.mark = QCheckBox(MARK)
         self.mark.toggled.connect(self._mark)
-        self.boxes = _text("Boxes of two models")
-        self.table = PairTable("Boxes of both models")
+        self.boxes = WrappedLabel(tr("Boxes of two models"), wide=True)
+        self.table = PairTable(tr("Boxes of both models"))
         self.table.setMinimumHeight(TABLE_PX)
         self.table.chosen.connect(self._select)
-        self.classes = _text("Classes of two models")
-        self.ranking = Cells("Probabilities of both models", ("Class", "A", "B", "B − A"))
+        self.classes = WrappedLabel(tr("Classes of two models"), wide=True)
+        self.ranking = Cells(tr("Probabilities of both models"), (tr("Class"), "A", "B", "B − A"))
         self.ranking.setMinimumHeight(TABLE_PX)
-        self.maps, self.channels = Card("Heat maps"), Card("Activations")
-        self.pictures = Card("Pictures")
+        self.maps, self.channels = Card(tr("Heat maps")), Card(tr("Activations"))
+        self.pictures = Card(tr("Pictures"))
         self.layers_of, self.map_layers = ElidedLabel(lines=2), ElidedLabel(lines=2)
         for label, card in ((self.layers_of, self.channels), (self.map_layers, self.maps)):
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             card.put(label, stretch=0)
         self.subtract = QCheckBox(SUBTRACT)
-        self.subtract.setToolTip("Each map in shares of its own scale: red where A has more, blue where B has")
+        self.subtract.setToolTip(tr("Each map in shares of its own scale: red where A has more, blue where B has"))
         self.subtract.toggled.connect(self._subtract)
         self.maps.put(self.subtract, stretch=0)
         self._sections = self._arranged()
@@ -99,8 +101,8 @@ class BesidePanel(Panel):
         whole.setSpacing(GAP)
         whole.addWidget(self.choice)
         whole.addWidget(self.empty)
-        copies = copy_button("Copy the boxes of both models", lambda: self.table.text)
-        rows = copy_button("Copy the classes of both models", self._class_text)
+        copies = copy_button(tr("Copy the boxes of both models"), lambda: self.table.text)
+        rows = copy_button(tr("Copy the classes of both models"), self._class_text)
         sections: dict[str, QWidget] = {
             DETECT: _stack(self.legend, self.boxes, self.mark, self.table, copies),
             CLASSIFY: _stack(self.classes, self.ranking, rows),
@@ -133,7 +135,7 @@ class BesidePanel(Panel):
         self.mark.setChecked(document.view.alone)
         self.subtract.setChecked(document.view.subtracted)
         self.table.follow(document.selected, document.other)
-        self._tell()
+        self._update_text()
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Store the result of either model, and compare it with the other's."""
@@ -147,7 +149,7 @@ class BesidePanel(Panel):
             self._pairs = model_difference.boxes(*both) if both else None
             self.table.take(self._pairs)
             self.table.follow(document.selected, document.other)
-        self._tell()
+        self._update_text()
         self.layers_changed.emit()
 
     def forget(self) -> None:
@@ -155,7 +157,7 @@ class BesidePanel(Panel):
         self._answers.clear()
         self._pairs, self._difference = None, ((), None, None)
         self.table.take(None)
-        self._tell()
+        self._update_text()
 
     def restyle(self, layers: list[Layer], document: Document) -> list[Layer]:
         """Mark what only the first model found."""
@@ -203,7 +205,7 @@ class BesidePanel(Panel):
             self.choice.setPlaceholderText(CHOOSE)
         self.choice.setCurrentIndex(-1)
 
-    def _tell(self) -> None:
+    def _update_text(self) -> None:
         """Show the differences in numbers, with a section for each slot that both models have answered."""
         document = self.store.document
         there = {slot: self._both(slot) if document.beside else None for slot in model_difference.SLOTS}
@@ -212,85 +214,100 @@ class BesidePanel(Panel):
         self.empty.setVisible(not any(there.values()))
         self.empty.setText(NOTHING if document.beside else EMPTY)
         if self._pairs is not None:
-            self._tell_boxes(self._pairs)
+            self._show_boxes(self._pairs)
         if both := there[CLASSIFY]:
-            self._tell_classes(model_difference.classes(*both))
+            self._show_classes(model_difference.classes(*both))
         if both := there[MAP]:
-            self._tell_maps(both)
+            self._show_maps(both)
         if both := there[CHANNELS]:
-            self._tell_channels(model_difference.activity(*both))
+            self._show_channels(model_difference.activity(*both))
         if both := there[PICTURE]:
             away = model_difference.pictures(*both)
-            text = "their sizes differ" if away is None else f"{away:.2f} of 255, on average"
-            self.pictures.set_facts([("Difference", text)])
+            text = tr("their sizes differ") if away is None else tr("{away:.2f} of 255, on average", away=away)
+            self.pictures.set_facts([(tr("Difference"), text)])
 
-    def _tell_boxes(self, pairs: Pairs) -> None:
+    def _show_boxes(self, pairs: Pairs) -> None:
         counts = pairs.counts
-        many = {role: f"{n:,} box{'' if n == 1 else 'es'}" for role, n in counts.items()}
+        many = {role: trn("{n:,} box", "{n:,} boxes", n) for role, n in counts.items()}
         self.legend.tell({role: f"{many[role]} {meaning}" for role, (_, meaning) in LEGEND.items()})
         self.boxes.setVisible(len(pairs.matched) > 0)
         if len(pairs.matched):
             mean, change = float(pairs.iou.mean()), float(pairs.change.mean())
-            self.boxes.setText(f"On average of those: IoU {mean:.3f}, change of score {change:+.2g}")
+            self.boxes.setText(
+                tr("On average of those: IoU {mean:.3f}, change of score {change:+.2g}", mean=mean, change=change)
+            )
 
-    def _tell_classes(self, found: model_difference.Classes) -> None:
+    def _show_classes(self, found: model_difference.Classes) -> None:
         a, b = found.best
-        same = f"Both say {a}" if a == b else f"A says {a}, B says {b}"
+        same = tr("Both say {a}", a=a) if a == b else tr("A says {a}, B says {b}", a=a, b=b)
         shared = any(p is not None and q is not None for _, p, q in found.rows)
         if PROBABILITY not in found.quantities:
-            same = "Both give values" if a and b else same
-        apart = "" if found.distance is None else f"total variation {found.distance:.3f}"
+            same = tr("Both give values") if a and b else same
+        apart = "" if found.distance is None else tr("total variation {distance:.3f}", distance=found.distance)
         if not found.comparable:
-            apart = "one gives probabilities, the other values: they are not compared"
-        apart = apart if shared else "no class name in common"
+            apart = tr("one gives probabilities, the other values: they are not compared")
+        apart = apart if shared else tr("no class name in common")
         self.classes.setText(" · ".join(part for part in (same, apart) if part))
         self.ranking.take([_class_row(row, found) for row in found.rows[:MOST_CLASSES]])
 
-    def _tell_maps(self, both: tuple[Result, Result]) -> None:
+    def _show_maps(self, both: tuple[Result, Result]) -> None:
         found, look = model_difference.map_numbers(*both), self.store.document.look
         self.subtract.setEnabled(found is not None)
         ends = [number(heatmap.end_of(each.arrays["map"], look)) for each in both]
         facts = [
-            (f"{name} explains", str(each.meta["target"]).partition(" of box ")[0])
+            (tr("{name} explains", name=name), str(each.meta["target"]).partition(" of box ")[0])
             for name, each in zip("AB", both, strict=True)
         ]
-        facts += [(f"{name}'s scale ends", f"at {end}") for name, end in zip("AB", ends, strict=True)]
+        facts += [
+            (tr("{name}'s scale ends", name=name), tr("at {end}", end=end))
+            for name, end in zip("AB", ends, strict=True)
+        ]
         if found is None:
-            facts.append(("Together", "no part of the picture"))
+            facts.append((tr("Together"), tr("no part of the picture")))
         else:
             rows, columns = found.shape
-            facts += [("Pearson", f"{found.pearson:+.3f}"), ("Spearman", f"{found.spearman:+.3f}")]
-            facts += [("Cells", f"{columns} × {rows}"), ("Together", f"{found.share:.0%} of A's map")]
+            facts += [(tr("Pearson"), f"{found.pearson:+.3f}"), ("Spearman", f"{found.spearman:+.3f}")]
+            facts += [
+                (tr("Cells"), f"{columns} × {rows}"),
+                (tr("Together"), tr("{share:.0%} of A's map", share=found.share)),
+            ]
         subtracted = self._subtracted(look) if self.store.document.view.subtracted else None
         if subtracted is not None:
             mean = float(np.abs(subtracted.values).mean())
-            facts.append(("A − B", f"{mean:.3f} of each scale"))
+            facts.append(("A − B", tr("{mean:.3f} of each scale", mean=mean)))
         self.maps.set_facts(facts)
         layers = [str(each.meta.get("layer") or NONE) for each in both]
-        self.map_layers.setText(f"Layers: A {layers[0]} · B {layers[1]}")
+        self.map_layers.setText(tr("Layers: A {layers} · B {layers_2}", layers=layers[0], layers_2=layers[1]))
         self.map_layers.setVisible(layers != [NONE, NONE])
 
-    def _tell_channels(self, found: model_difference.Activity) -> None:
-        self.layers_of.setText(f"Layers: A {found.layers[0]} · B {found.layers[1]}")
-        facts = [(f"Shape {n}", " × ".join(map(str, shape))) for n, shape in zip("AB", found.shapes, strict=True)]
-        facts += [(f"Norm {n}", number(norm)) for n, norm in zip("AB", found.norms, strict=True)]
+    def _show_channels(self, found: model_difference.Activity) -> None:
+        self.layers_of.setText(
+            tr("Layers: A {layers} · B {layers_2}", layers=found.layers[0], layers_2=found.layers[1])
+        )
+        facts = [
+            (tr("Shape {n}", n=n), " × ".join(map(str, shape))) for n, shape in zip("AB", found.shapes, strict=True)
+        ]
+        facts += [(tr("Norm {n}", n=n), number(norm)) for n, norm in zip("AB", found.norms, strict=True)]
         if found.cosine is not None and found.channel is not None:
-            facts += [("Cosine", f"{found.cosine:+.3f}"), ("Of channels", f"{found.channel:+.3f} on average")]
+            facts += [
+                (tr("Cosine"), f"{found.cosine:+.3f}"),
+                (tr("Of channels"), tr("{channel:+.3f} on average", channel=found.channel)),
+            ]
         else:
-            facts.append(("Cosine", "none: the shapes differ"))
+            facts.append((tr("Cosine"), tr("none: the shapes differ")))
         self.channels.set_facts(facts)
 
     def _class_text(self) -> str:
         both = self._both(CLASSIFY)
         found = model_difference.classes(*both) if both else None
         rows = [_class_row(row, found) for row in found.rows] if found is not None else []
-        return "\n".join("\t".join(row) for row in (("Class", "A", "B", "B − A"), *rows))
+        return "\n".join("\t".join(row) for row in ((tr("Class"), "A", "B", "B − A"), *rows))
 
     def _choose(self, index: int) -> None:
         name = str(self.choice.itemData(index))
         self.choice.setCurrentIndex(-1)
         if name:
-            self.store.update(self.store.document.with_beside(name), title="Compare two models")
+            self.store.update(self.store.document.with_beside(name), title=tr("Compare two models"))
         else:
             self.command_wanted.emit("beside-file")
 
@@ -298,10 +315,10 @@ class BesidePanel(Panel):
         self.store.update(self.store.document.with_selected(a).with_other(b))
 
     def _mark(self, on: bool) -> None:
-        self.store.update(self.store.document.with_view(alone=on), title="Mark boxes of one model")
+        self.store.update(self.store.document.with_view(alone=on), title=tr("Mark boxes of one model"))
 
     def _subtract(self, on: bool) -> None:
-        self.store.update(self.store.document.with_view(subtracted=on), title="Difference of the maps")
+        self.store.update(self.store.document.with_view(subtracted=on), title=tr("Difference of the maps"))
 
 
 def _variants(model: str, description: Description | None) -> list[str]:
@@ -347,15 +364,6 @@ def _stack(*parts: QWidget) -> QWidget:
         column.addWidget(part)
     column.addWidget(parts[-1], 0, Qt.AlignmentFlag.AlignRight)
     return whole
-
-
-def _text(name: str, text: str = "") -> QLabel:
-    label = QLabel(text)
-    label.setAccessibleName(name)
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label
 
 
 PANEL = BesidePanel

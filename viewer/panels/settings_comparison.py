@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QComboBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -21,30 +19,33 @@ from models.inspection import Description
 from models.requests import Request
 from models.types import Result
 from viewer.canvas.layers import CHANGED, NO_CLASS, ONLY_A, ONLY_B, Boxes, Layer
+from viewer.engine_texts import shown
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import detections, settings_difference
 from viewer.presenters.settings_difference import Difference
 from viewer.session import pinned_settings, request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
+from viewer.translation import tr, trn
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 from viewer.widgets.tables.copy_table import Cells
 from viewer.widgets.tables.legend import Legend, Stroke
 
 DETECT = "detect"
 TABLE_PX = 120
 # It controls how boxes are shown and not which, so it is not compared.
-MODES = {"difference": "Differences", "a": "A, the current settings", "b": "B, the pinned settings"}
+MODES = {"difference": tr("Differences"), "a": tr("A, the current settings"), "b": tr("B, the pinned settings")}
 LEGEND = {
-    "only_a": (Stroke(ONLY_A, "Only in A"), "only in A"),
-    "only_b": (Stroke(ONLY_B, "Only in B", dashed=True), "only in B"),
-    "changed": (Stroke(CHANGED, "Changed"), "moved or re-scored, B dashed"),
-    "same": (Stroke(NO_CLASS, "The same", faint=True), "the same"),
+    "only_a": (Stroke(ONLY_A, tr("Only in A")), tr("only in A")),
+    "only_b": (Stroke(ONLY_B, tr("Only in B"), dashed=True), tr("only in B")),
+    "changed": (Stroke(CHANGED, tr("Changed")), tr("moved or re-scored, B dashed")),
+    "same": (Stroke(NO_CLASS, tr("The same"), faint=True), tr("the same")),
 }
-EMPTY = (
+EMPTY = tr(
     "Pin the current settings as B, then change any of them: the picture shows which boxes come, go, move or take "
     "another score, while the sliders move."
 )
-ALIKE = "A and B are the same so far. Change a setting, or the method of suppression."
+ALIKE = tr("A and B are the same so far. Change a setting, or the method of suppression.")
 
 
 class ComparePanel(Panel):
@@ -59,13 +60,13 @@ class ComparePanel(Panel):
         self._b: Result | None = None
         self._difference: Difference | None = None
         self.pin = _button(
-            "Pin these settings as B", "Keep the current settings, to compare others with them", self._pin
+            tr("Pin these settings as B"), tr("Keep the current settings, to compare others with them"), self._pin
         )
-        self.swap = _button("Swap", "Use the pinned settings, and pin the current ones", self._swap)
-        self.drop = _button("Drop B", "Stop comparing", self._drop)
-        self.empty = _text("About comparing", EMPTY)
+        self.swap = _button(tr("Swap"), tr("Use the pinned settings, and pin the current ones"), self._swap)
+        self.drop = _button(tr("Remove B"), tr("Stop comparing"), self._remove_second)
+        self.empty = WrappedLabel(tr("About comparing"), EMPTY, wide=True)
         self.mode = QComboBox()
-        self.mode.setAccessibleName("Show A or B")
+        self.mode.setAccessibleName(tr("Show A or B"))
         self.mode.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.mode.setMinimumContentsLength(6)
         self.mode.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -73,8 +74,8 @@ class ComparePanel(Panel):
             self.mode.addItem(title, key)
         self.mode.activated.connect(self._choose)
         self.legend = Legend({role: stroke for role, (stroke, _) in LEGEND.items()})
-        self.alike = _text("About the settings", ALIKE)
-        self.table = Cells("Settings that differ", ("Setting", "A", "B"))
+        self.alike = WrappedLabel(tr("About the settings"), ALIKE, wide=True)
+        self.table = Cells(tr("Settings that differ"), (tr("Setting"), "A", "B"))
         self.table.setMinimumHeight(TABLE_PX)
         self.compared = self._arranged()
 
@@ -98,7 +99,7 @@ class ComparePanel(Panel):
         shown = QFormLayout()
         shown.setHorizontalSpacing(GAP)
         shown.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        shown.addRow("Show", self.mode)
+        shown.addRow(tr("Show"), self.mode)
         whole = QWidget()
         column = QVBoxLayout(whole)
         column.setContentsMargins(0, 0, 0, 0)
@@ -124,7 +125,7 @@ class ComparePanel(Panel):
         self.empty.setVisible(not pinned)
         self.compared.setVisible(pinned)
         self.pin.setEnabled(bool(document.sources))
-        self.pin.setText("Pin these settings as B" if not pinned else "Pin anew")
+        self.pin.setText(tr("Pin these settings as B") if not pinned else tr("Pin again"))
         self.swap.setVisible(pinned)
         self.drop.setVisible(pinned)
         self.mode.setCurrentIndex(self.mode.findData(document.view.compare))
@@ -133,7 +134,7 @@ class ComparePanel(Panel):
             self.table.take(rows)
             self.table.setVisible(bool(rows))
             self.alike.setVisible(not rows)
-        self._tell()
+        self._update_text()
 
     def show_result(self, slot: str, request: Request, result: Result) -> None:
         """Store the detections of A or of B, and compare them."""
@@ -144,7 +145,7 @@ class ComparePanel(Panel):
         if slot not in (DETECT, self.id) or self._a is None or self._b is None:
             return
         self._difference = settings_difference.differ(self._a, self._b)
-        self._tell()
+        self._update_text()
         self.layers_changed.emit()
 
     def forget(self) -> None:
@@ -174,23 +175,23 @@ class ComparePanel(Panel):
             self.store.update(self.store.document.with_selected(int(own[0].ids[row])))
         return bool(own)
 
-    def _tell(self) -> None:
+    def _update_text(self) -> None:
         counts = self._difference.counts if self._difference is not None else {}
         words = {}
         for role, (_, meaning) in LEGEND.items():
             count = counts.get(role)
-            many = "…" if count is None else "1 box" if count == 1 else f"{count:,} boxes"
+            many = "…" if count is None else trn("{n:,} box", "{n:,} boxes", count)
             words[role] = f"{many} {meaning}"
         self.legend.tell(words)
 
     def _pin(self) -> None:
-        self.store.update(pinned_settings.pin(self.store.document), title="Pin settings as B")
+        self.store.update(pinned_settings.pin(self.store.document), title=tr("Pin settings as B"))
 
     def _swap(self) -> None:
-        self.store.update(pinned_settings.swap(self.store.document), title="Swap A and B")
+        self.store.update(pinned_settings.swap(self.store.document), title=tr("Swap A and B"))
 
-    def _drop(self) -> None:
-        self.store.update(self.store.document.with_pinned(None), title="Drop B")
+    def _remove_second(self) -> None:
+        self.store.update(self.store.document.with_pinned(None), title=tr("Remove B"))
 
     def _choose(self) -> None:
         self.store.update(self.store.document.with_view(compare=str(self.mode.currentData())))
@@ -203,7 +204,11 @@ def _differing(document: Document, description: Description) -> list[tuple[str, 
         {**offer.defaults, **request_plan.given(each, DETECT, description)}
         for each in (document, pinned_settings.as_b(document))
     )
-    return [(p.title, p.text(a[p.name]), p.text(b[p.name])) for p in offer.parameters if a.get(p.name) != b.get(p.name)]
+    return [
+        (p.title, shown(p.text(a[p.name])), shown(p.text(b[p.name])))
+        for p in offer.parameters
+        if a.get(p.name) != b.get(p.name)
+    ]
 
 
 def _button(title: str, help_text: str, run: object) -> QPushButton:
@@ -211,14 +216,6 @@ def _button(title: str, help_text: str, run: object) -> QPushButton:
     button.setToolTip(help_text)
     button.clicked.connect(run)
     return button
-
-
-def _text(name: str, text: str = "") -> QLabel:
-    label = QLabel(text)
-    label.setAccessibleName(name)
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label
 
 
 PANEL = ComparePanel

@@ -17,12 +17,13 @@ from viewer.presenters import latent_code, latent_path
 from viewer.presenters.latent_path import PathFrames
 from viewer.session.document import Document, Key
 from viewer.session.history import Store
+from viewer.translation import tr
 from viewer.widgets.charts.path_plots import Lane, PathPlots
 from viewer.widgets.controls.path_form import EXPORTS, TIMED, PathForm
 from viewer.widgets.controls.slider import Timeline
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 from viewer.widgets.pictures.frame_clock import Player
 from viewer.widgets.pictures.key_frames import LEFT_PX, RIGHT_PX, KeyLine, Place
-from viewer.widgets.pictures.map_readout import plain_label
 
 SIDE_PX = 264
 
@@ -43,13 +44,18 @@ class TimelinePanel(Panel):
         self._model, self._code = "", ""
         self._moved = False
         self.form = PathForm()
-        self.line = KeyLine("Keys of the path")
+        self.line = KeyLine(tr("Keys of the path"))
+        self.line.offers = [
+            (tr("Show its neighbours"), lambda: self.command_wanted.emit("near-real")),
+            (tr("Remove this key"), lambda: self.command_wanted.emit("key-remove")),
+            (tr("Export this…"), lambda: self.command_wanted.emit("export")),
+        ]
         self.scrubber = Timeline(1, parent=self)
-        self.scrubber.setAccessibleName("Frame shown")
-        self.plots = PathPlots("Numbers along the path")
-        self.told, self.remark = plain_label("Frame and its numbers"), plain_label("Remarks on the path")
+        self.scrubber.setAccessibleName(tr("Frame shown"))
+        self.plots = PathPlots(tr("Numbers along the path"))
+        self.numbers, self.remark = WrappedLabel(tr("Frame and its numbers")), WrappedLabel(tr("Remarks on the path"))
         self.remark.setProperty("small", True)
-        self.hint = plain_label("What to do")
+        self.hint = WrappedLabel(tr("What to do"))
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._lay_out()
         self._connect()
@@ -120,7 +126,7 @@ class TimelinePanel(Panel):
         """Stop playback, and make the code of the frame shown the current one."""
         if self.player.playing:
             self.player.stop()
-            self._settle("Stop at a frame")
+            self._settle(tr("Stop at a frame"))
 
     def step(self, by: int) -> None:
         """Step by a number of frames; a loop wraps around."""
@@ -128,7 +134,7 @@ class TimelinePanel(Panel):
         if self.frames is not None:
             frame = self.frame + by
             self._seek(frame % len(self.frames) if self.frames.loop else max(0, min(frame, len(self.frames) - 1)))
-            self._settle("Go to a frame")
+            self._settle(tr("Go to a frame"))
 
     def add_key(self) -> None:
         """Add the current code as a key: within the path if it was taken from it, otherwise at the end."""
@@ -143,12 +149,12 @@ class TimelinePanel(Panel):
             after = int(self.frames.segment[self.frame])
         after = len(keys) - 1 if after < 0 else min(after, len(keys) - 1)
         if text in {key.code for key in keys[max(0, after) : after + 2]}:
-            self.remark.setText("This code is a key already. Go to another code first.")
+            self.remark.setText(tr("This code is a key already. Go to another code first."))
             return
         if self._latest is not None and self._latest[0] == text:
             self._thumbs[text] = self._latest[1]
         keys.insert(after + 1, Key(text))
-        self.store.update(latent_path.with_keys(document, keys, chosen=after + 1), title="Add a key")
+        self.store.update(latent_path.with_keys(document, keys, chosen=after + 1), title=tr("Add a key"))
 
     def remove_key(self) -> None:
         """Remove the selected key from the path."""
@@ -157,7 +163,7 @@ class TimelinePanel(Panel):
         if 0 <= at < len(keys):
             del keys[at]
             self.store.update(
-                latent_path.with_keys(document, keys, chosen=min(at, len(keys) - 1)), title="Remove a key"
+                latent_path.with_keys(document, keys, chosen=min(at, len(keys) - 1)), title=tr("Remove a key")
             )
 
     def move_key(self, by: int) -> None:
@@ -194,7 +200,7 @@ class TimelinePanel(Panel):
         self.player.stop()
         self._seek(self.scrubber.sliderPosition() % len(self.frames) if self.frames is not None else 0)
 
-    def _acted(self) -> None:
+    def _slider_moved(self) -> None:
         # Drags arrive through sliderMoved; this handles keys, the wheel and clicks.
         if not self.scrubber.isSliderDown():
             self._scrubbed()
@@ -204,12 +210,13 @@ class TimelinePanel(Panel):
             self.player.stop()
             self._seek(self.frames.at(time))
 
-    def _go(self, number: int) -> None:
+    def _go_to_key(self, number: int) -> None:
         self.player.stop()
         document = self.store.document
         self._moved = False
         self.store.update(
-            latent_path.with_keys(document, document.latent.keys, chosen=number), title=f"Go to key {number + 1}"
+            latent_path.with_keys(document, document.latent.keys, chosen=number),
+            title=tr("Go to key {number}", number=number + 1),
         )
 
     def _move(self, number: int, to: int) -> None:
@@ -217,7 +224,7 @@ class TimelinePanel(Panel):
         document = self.store.document
         keys = list(document.latent.keys)
         keys.insert(to, keys.pop(number))
-        self.store.update(latent_path.with_keys(document, keys, chosen=to), title="Move a key")
+        self.store.update(latent_path.with_keys(document, keys, chosen=to), title=tr("Move a key"))
 
     def _pressed(self, name: str) -> None:
         commands = {"play": "play", "back": "last-frame", "forward": "next-frame", "add": "key-add"}
@@ -229,13 +236,13 @@ class TimelinePanel(Panel):
         if name in ("path", "easing"):
             after = self._segment
             changed = latent_path.with_key(document, after, **{name: str(value)})
-            self.store.update(changed, title=f"{name.capitalize()} after key {after + 1}")
+            self.store.update(changed, title=tr("{name} after key {after}", name=name.capitalize(), after=after + 1))
         elif name == "speed":
             even = {"retime": value != TIMED, "features": None if value in (TIMED, "pixels") else str(value)}
-            self.store.update(document.with_value(latent_path.INSPECTION, **even), title="Speed along the path")
+            self.store.update(document.with_value(latent_path.INSPECTION, **even), title=tr("Speed along the path"))
         else:
             changed = document.with_value(latent_path.INSPECTION, **{name: value})  # type: ignore[arg-type]
-            titles = {"frames": "Frames of the path", "fps": "Frames per second", "loop": "Loop"}
+            titles = {"frames": tr("Frames of the path"), "fps": tr("Frames per second"), "loop": tr("Loop")}
             self.store.update(changed, title=titles[name], merge=f"path {name}")
 
     @property
@@ -266,7 +273,7 @@ class TimelinePanel(Panel):
         ]
         self.line.show_keys(places, chosen=at, loop=loop)
         there = self.frames is not None
-        for part in (self.scrubber, self.plots, self.told):
+        for part in (self.scrubber, self.plots, self.numbers):
             part.setVisible(there)
         self.hint.setText(latent_path.HINTS[min(len(keys), 1)])
         self.hint.setVisible(len(keys) < 2)
@@ -283,7 +290,7 @@ class TimelinePanel(Panel):
                 if not self.scrubber.isSliderDown():
                     self.scrubber.setValue(self.frame)
             self.plots.set_now(self.frames.time(self.frame))
-            self.told.setText(self.frames.told(self.frame))
+            self.numbers.setText(self.frames.frame_text(self.frame))
         document, segment = self.store.document, self._segment
         onward = (segment + 1, (segment + 1) % len(document.latent.keys) + 1) if segment >= 0 else None
         timed = not document.values(latent_path.INSPECTION).get("retime", True)
@@ -296,16 +303,16 @@ class TimelinePanel(Panel):
     def _connect(self) -> None:
         self.form.pressed.connect(self._pressed)
         self.form.changed.connect(self._set)
-        self.line.picked.connect(self._go)
+        self.line.picked.connect(self._go_to_key)
         self.line.moved.connect(self._move)
         self.player.frame.connect(self._seek)
-        self.player.ended.connect(lambda: self._settle("Play to the end"))
+        self.player.ended.connect(lambda: self._settle(tr("Play to the end")))
         self.scrubber.sliderMoved.connect(self._scrubbed)
-        self.scrubber.actionTriggered.connect(self._acted)
-        self.scrubber.settled.connect(lambda: self._settle("Go to a frame"))
+        self.scrubber.actionTriggered.connect(self._slider_moved)
+        self.scrubber.settled.connect(lambda: self._settle(tr("Go to a frame")))
         for part in (self.line, self.plots):
             part.sought.connect(self._sought)
-            part.let_go.connect(lambda: self._settle("Go to a frame"))
+            part.release.connect(lambda: self._settle(tr("Go to a frame")))
 
     def _lay_out(self) -> None:
         self.form.setFixedWidth(SIDE_PX)
@@ -320,7 +327,7 @@ class TimelinePanel(Panel):
         column.addWidget(self.plots, 1)
         column.addWidget(self.hint, 1)
         column.addSpacing(GAP // 2)
-        column.addWidget(self.told)
+        column.addWidget(self.numbers)
         column.addWidget(self.remark)
         outer = QHBoxLayout(self)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
@@ -336,14 +343,17 @@ def _lanes(shown: PathFrames) -> list[Lane]:
     if band:
         times, norm = curves["norm"]
         low, high = min(float(norm.min()), band[0]), max(float(norm.max()), band[1])
-        text = "The length of the code; most of the prior's lie within the band."
-        lanes.append(Lane("Length", times, norm, low, high, (band[0], band[1]), text))
+        text = tr("The length of the code; most of the prior's lie within the band.")
+        lanes.append(Lane(tr("Length"), times, norm, low, high, (band[0], band[1]), text))
     times, speed = curves["speed"]
-    text = f"How much the picture changes from frame to frame, in {shown.result.meta['features'].lower()}."
-    lanes.append(Lane("Step", times, speed, 0.0, 1.1 * float(speed.max()) or 1.0, None, text))
+    text = tr(
+        "How much the picture changes from frame to frame, in {features}.",
+        features=shown.result.meta["features"].lower(),
+    )
+    lanes.append(Lane(tr("Step"), times, speed, 0.0, 1.1 * float(speed.max()) or 1.0, None, text))
     if "score" in curves:
-        text = "The share of the model's own samples that its discriminator finds less real."
-        lanes.append(Lane("Score %", *curves["score"], 0.0, 100.0, None, text))
+        text = tr("The share of the model's own samples that its discriminator finds less real.")
+        lanes.append(Lane(tr("Score %"), *curves["score"], 0.0, 100.0, None, text))
     return lanes
 
 

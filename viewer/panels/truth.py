@@ -13,11 +13,9 @@ from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QListView,
     QPlainTextEdit,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -28,22 +26,25 @@ from models.truth.types import Annotated, Truth
 from models.types import Result
 from viewer import theme
 from viewer.canvas.layers import MISSED, WRONG, Layer
+from viewer.context_menu.subject import KNOWN
 from viewer.panels.base import GAP, Panel
 from viewer.presenters import ground_truth
 from viewer.presenters.ground_truth import Outcome
 from viewer.session.document import Document
 from viewer.session.history import Store
+from viewer.translation import tr
 from viewer.widgets.controls.slider import SliderRow
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 
-NOTHING_OPEN = (
+NOTHING_OPEN = tr(
     "Open ground truth (COCO, Pascal VOC or YOLO) to see what is correct, wrong and missed. "
     "It can also be dropped on the window."
 )
 KINDS = {
-    "correct": ("Correct", "Detections that an object of their class overlaps by at least the IoU"),
-    "wrong": ("Wrong", "Detections of no object, of the wrong class, or of an object that was found already"),
-    "missed": ("Missed", "Objects of the ground truth that no detection was matched to"),
-    "truth": ("All outlines", "Every object of the ground truth, dashed"),
+    "correct": (tr("Correct"), tr("Detections that an object of their class overlaps by at least the IoU")),
+    "wrong": (tr("Wrong"), tr("Detections of no object, of the wrong class, or of an object already found")),
+    "missed": (tr("Missed"), tr("Objects of the ground truth that no detection was matched to")),
+    "truth": (tr("All outlines"), tr("Every object of the ground truth, dashed")),
 }
 FEW_ROWS, ROW_PX = 4, 22
 NAMED = 12
@@ -77,7 +78,15 @@ class Mistakes(QAbstractListModel):
             return self.text(index.row())
         if role == Qt.ItemDataRole.DecorationRole:
             return self._signs[index.row() >= len(self.missed)]
+        if role == KNOWN and self.outcome is not None:
+            return self._known(self.outcome, index.row())
         return None
+
+    def _known(self, outcome: Outcome, row: int) -> dict[str, object]:
+        if row < len(self.missed):
+            missed = self.missed[row]
+            return {"box": tuple(outcome.annotated.boxes[missed].tolist()), "label": outcome.meant(missed)}
+        return {"detection": int(outcome.result.arrays["ids"][self.wrong[row - len(self.missed)]])}
 
     def text(self, row: int) -> str:
         """Return the text of a row, as shown and copied."""
@@ -102,28 +111,26 @@ class TruthPanel(Panel):
         self._outcome: Outcome | None = None
         self._compared: tuple[object, object, object] = (None, None, None)
         self._iou = 0.0
-        self.data_set = _text("Data set")
+        self.data_set = WrappedLabel(tr("Data set"))
         self.left_out = QPushButton()
-        self.left_out.setAccessibleName("Left out")
+        self.left_out.setAccessibleName(tr("Left out"))
         self.left_out.setCheckable(True)
-        self.left_out.setToolTip("Which parts of the data set could not be used or were changed, and why")
+        self.left_out.setToolTip(tr("Which parts of the data set could not be used or were changed, and why"))
         self.left_out.toggled.connect(self._list_left_out)
         self.lines = QPlainTextEdit()
         self.lines.setReadOnly(True)
-        self.lines.setAccessibleName("What was left out")
+        self.lines.setAccessibleName(tr("What was left out"))
         self.lines.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.lines.setFixedHeight(6 * self.lines.fontMetrics().lineSpacing())
         self.lines.hide()
-        self.open = QPushButton("Open ground truth…")
-        self.open.clicked.connect(lambda: self.command_wanted.emit("open-truth"))
-        self.counts = _text("Counts on this picture")
-        self.warning = _text("Classes that do not count")
+        self.counts = WrappedLabel(tr("Counts on this picture"))
+        self.warning = WrappedLabel(tr("Classes that do not count"))
         self.line = QFrame()  # above it is the data set, below it this picture
         self.line.setFrameShape(QFrame.Shape.HLine)
         self.iou = SliderRow(
-            "Match IoU",
+            tr("Match IoU"),
             value=0.5,
-            help="A detection is correct if it overlaps an object of its class by at least this.",
+            help=tr("A detection is correct if it overlaps an object of its class by at least this."),
         )
         self.iou.changed.connect(self._set_iou)
         self.iou.committed.connect(lambda value: self._set_iou(value, final=True))
@@ -131,14 +138,14 @@ class TruthPanel(Panel):
         self.mistakes = Mistakes()
         self.list = _List()
         self.list.setModel(self.mistakes)
-        self.list.setAccessibleName("Missed and wrong")
+        self.list.setAccessibleName(tr("Missed and wrong"))
         self.list.selectionModel().selectionChanged.connect(self._chosen)
         self._lay_out()
 
     def show_truth(self, truth: Truth | None) -> None:
         """Use this ground truth; None if none is open."""
         self._truth = truth
-        self.lines.setPlainText("\n".join(truth.told) if truth else "")
+        self.lines.setPlainText("\n".join(truth.notes) if truth else "")
         self.left_out.setChecked(False)
         self._compare(self.store.document)
 
@@ -200,33 +207,46 @@ class TruthPanel(Panel):
         if self._truth is not None and self._result is not None and annotated is not None:
             self._outcome = ground_truth.compare(self._result, self._truth, annotated, iou=iou)
         self.mistakes.take(self._outcome)
-        self._tell(annotated)
+        self._update_text(annotated)
         self._follow(document)
         self.layers_changed.emit()
 
-    def _tell(self, annotated: Annotated | None) -> None:
+    def _update_text(self, annotated: Annotated | None) -> None:
         truth, outcome = self._truth, self._outcome
         for part in (self.line, self.counts, self.iou, self.list, *self.kinds.values()):
             part.setVisible(truth is not None)
-        self.open.setVisible(truth is None)
-        self.left_out.setVisible(truth is not None and bool(truth.told))
+        self.left_out.setVisible(truth is not None and bool(truth.notes))
         if truth is None:
             self.data_set.setText(NOTHING_OPEN)
             self.warning.setVisible(False)
             return
-        clipped = f"\n{truth.clipped:,} boxes were cut at the edge of their picture." if truth.clipped else ""
+        clipped = (
+            tr("\n{clipped:,} boxes were cut at the edge of their picture.", clipped=truth.clipped)
+            if truth.clipped
+            else ""
+        )
         self.data_set.setText(f"{truth.name} · {truth.kind}\n{_counted(truth)}{clipped}")
-        self.left_out.setText(f"{truth.omitted:,} left out" if truth.omitted else "Remarks")
+        self.left_out.setText(tr("{omitted:,} left out", omitted=truth.omitted) if truth.omitted else tr("Remarks"))
         for kind, number in (("correct", "right"), ("wrong", "wrong"), ("missed", "missed")):
             count = f" ({getattr(outcome, number):,})" if outcome else ""
             self.kinds[kind].setText(KINDS[kind][0] + count)
         if outcome is not None:
             right, matches = outcome.right, outcome.matches
-            precision = f"precision {_part(matches.precision)} ({right:,} of {right + outcome.wrong:,})"
-            recall = f"recall {_part(matches.recall)} ({right:,} of {right + outcome.missed:,})"
-            self.counts.setText(f"This picture alone: {precision} · {recall}")
+            precision = tr(
+                "precision {part} ({right:,} of {right_2:,})",
+                part=_part(matches.precision),
+                right=right,
+                right_2=right + outcome.wrong,
+            )
+            recall = tr(
+                "recall {part} ({right:,} of {right_2:,})",
+                part=_part(matches.recall),
+                right=right,
+                right_2=right + outcome.missed,
+            )
+            self.counts.setText(tr("This picture alone: {precision} · {recall}", precision=precision, recall=recall))
         elif annotated is None:
-            self.counts.setText("This picture is not in the ground truth.")
+            self.counts.setText(tr("This picture is not in the ground truth."))
         self.data_set.setToolTip("\n".join(_mapped(outcome)) if outcome else "")
         warnings = _warnings(outcome) if outcome else []
         self.warning.setText("\n".join(warnings))
@@ -267,11 +287,11 @@ class TruthPanel(Panel):
         assert self._outcome is not None
         x0, y0, x1, y1 = self._outcome.annotated.boxes[row].tolist()
         document = self.store.document.with_selected(-1).with_region((x0, y0, x1, y1), self._outcome.meant(row))
-        self.store.update(document, title="Choose a missed object", merge="missed")
+        self.store.update(document, title=tr("Choose a missed object"), merge="missed")
 
     def _set_iou(self, value: object, *, final: bool = False) -> None:
         assert isinstance(value, float)
-        self.store.update(self.store.document.with_view(truth_iou=value), title="Match IoU", merge="truth_iou")
+        self.store.update(self.store.document.with_view(truth_iou=value), title=tr("Match IoU"), merge="truth_iou")
         if final:
             self.store.settle()
 
@@ -280,7 +300,9 @@ class TruthPanel(Panel):
 
     def _toggle(self) -> None:
         shown = tuple(kind for kind, box in self.kinds.items() if box.isChecked())
-        self.store.update(self.store.document.with_view(truth_shown=shown), title="What to draw of the ground truth")
+        self.store.update(
+            self.store.document.with_view(truth_shown=shown), title=tr("What to draw of the ground truth")
+        )
 
     def _lay_out(self) -> None:
         inside = QWidget()
@@ -299,13 +321,12 @@ class TruthPanel(Panel):
         head.addWidget(self.data_set, 1)
         head.addWidget(self.left_out, 0, Qt.AlignmentFlag.AlignTop)
         column.addLayout(head)
-        column.addWidget(self.open, 0, Qt.AlignmentFlag.AlignLeft)
         for part in (self.lines, self.line, self.warning, self.counts, self.iou):
             column.addWidget(part)
         column.addLayout(grid)
         column.addWidget(self.list, 1)
-        self.fill(inside, "Ground truth settings")
-        self._tell(None)
+        self.fill(inside, tr("Ground truth settings"))
+        self._update_text(None)
 
 
 class _List(QListView):
@@ -329,18 +350,8 @@ class _List(QListView):
             super().keyPressEvent(event)
 
 
-def _text(name: str) -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setAccessibleName(name)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-    return label
-
-
 def _counted(truth: Truth) -> str:
-    return f"{len(truth.pictures):,} pictures, {truth.boxes:,} boxes"
+    return tr("{pictures:,} pictures, {boxes:,} boxes", pictures=len(truth.pictures), boxes=truth.boxes)
 
 
 def _part(value: float) -> str:
@@ -354,10 +365,18 @@ def _warnings(outcome: Outcome) -> list[str]:
     unknown = [truth.classes[row] for row in np.flatnonzero(truth.objects).tolist() if ids[row] < 0]
     found = []
     if unknown:
-        found.append(f"The model does not know {_listed(unknown)}: not counted.")
-    size, told = tuple(outcome.result.meta["size"]), outcome.annotated.size
-    if min(told) > 0 and size != told:
-        found.append(f"The ground truth is for {told[0]} × {told[1]} pixels; the picture has {size[0]} × {size[1]}.")
+        found.append(tr("The model does not know {listed}: not counted.", listed=_listed(unknown)))
+    size, stated = tuple(outcome.result.meta["size"]), outcome.annotated.size
+    if min(stated) > 0 and size != stated:
+        found.append(
+            tr(
+                "The ground truth is for {stated} × {stated_2} pixels; the picture has {size} × {size_2}.",
+                stated=stated[0],
+                stated_2=stated[1],
+                size=size[0],
+                size_2=size[1],
+            )
+        )
     return found
 
 
@@ -366,13 +385,13 @@ def _mapped(outcome: Outcome) -> list[str]:
     classes, truth = outcome.result.meta["classes"], outcome.truth
     ids = truth.label_ids(classes).tolist()
     pairs = zip(truth.classes[:MOST_MAPPED], ids, strict=False)
-    lines = [f"{name} → {classes[label] if label >= 0 else 'not known to the model'}" for name, label in pairs]
+    lines = [f"{name} → {classes[label] if label >= 0 else tr('not known to the model')}" for name, label in pairs]
     more = len(truth.classes) - len(lines)
-    return lines + ([f"and {more:,} more"] if more else [])
+    return lines + ([tr("and {more:,} more", more=more)] if more else [])
 
 
 def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    more = tr(" and {names:,} more", names=len(names) - NAMED) if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
 
 

@@ -31,14 +31,16 @@ from viewer.presenters import lineage
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
+from viewer.translation import tr
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 from viewer.widgets.tables.stage_ladder import Ladder
 
-EMPTY = (
+EMPTY = tr(
     "Hold Shift and drag a rectangle around an object that was not found, or click a missed one of the ground truth."
 )
-NOTHING = "No change of one or two controls brings it back: the model itself does not see it."
-TAKEN = "If the ground truth still counts it as missed, that box fits another object better and was matched to it."
-ANY = "Any class"
+NOTHING = tr("No change of one or two controls brings it back: the model itself does not see it.")
+TAKEN = tr("If the ground truth still counts it as missed, that box fits another object better and was matched to it.")
+ANY = tr("Any class")
 
 
 class MissedPanel(Panel):
@@ -49,29 +51,29 @@ class MissedPanel(Panel):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.verdict = _words("Verdict")
+        self.verdict = WrappedLabel(tr("Verdict"), wide=True)
         font = self.verdict.font()
         font.setBold(True)
         self.verdict.setFont(font)
-        self.remark = _words("Remark")
+        self.remark = WrappedLabel(tr("Remark"), wide=True)
         self.remark.setProperty("small", True)
         self.classes = QComboBox()
-        self.classes.setAccessibleName("Class that was missed")
-        self.classes.setToolTip("What should have been found in the rectangle")
+        self.classes.setAccessibleName(tr("Class that was missed"))
+        self.classes.setToolTip(tr("What should have been found in the rectangle"))
         self.classes.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.classes.setMinimumContentsLength(12)
         self.classes.addItem(ANY, "")
         self.classes.activated.connect(self._choose)
-        self.copy, self.clear = QToolButton(), QPushButton("Clear")
-        self.copy.setToolTip("Copy everything as text")
-        self.copy.setAccessibleName("Copy why it was missed")
+        self.copy, self.clear = QToolButton(), QPushButton(tr("Clear"))
+        self.copy.setToolTip(tr("Copy everything as text"))
+        self.copy.setAccessibleName(tr("Copy why it was missed"))
         self.copy.setAutoRaise(True)
         self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.text))
-        self.clear.setToolTip("Remove the rectangle (Esc)")
+        self.clear.setToolTip(tr("Clear the rectangle (Esc)"))
         self.clear.clicked.connect(self._clear)
 
         self.ladder = Ladder()
-        self.advice = _words("What would bring it back")
+        self.advice = WrappedLabel(tr("What would bring it back"), wide=True)
         self.buttons: list[QPushButton] = []
         self.empty = QLabel(EMPTY)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -117,7 +119,7 @@ class MissedPanel(Panel):
         if slot != self.id:
             return
         self._result = result
-        self._tell(result.meta["finding"])
+        self._update_text(result.meta["finding"])
         self._pages.setCurrentIndex(1)
         self.layers_changed.emit()
 
@@ -129,10 +131,10 @@ class MissedPanel(Panel):
         """Paint the rectangle and, while the panel is in view, the boxes related to it."""
         if document.region is None:
             return []
-        told = document.view.missed and not request_plan.beyond(document)
-        return lineage.missed_layers(document.region, self._result if told else None)
+        explained = document.view.missed and not request_plan.beyond(document)
+        return lineage.missed_layers(document.region, self._result if explained else None)
 
-    def seen(self, in_view: bool) -> None:
+    def view_changed(self, in_view: bool) -> None:
         """Make requests only while the panel is in view."""
         self.store.update(self.store.document.with_view(missed=in_view))
 
@@ -156,8 +158,8 @@ class MissedPanel(Panel):
         self._remedies.addStretch(1)
         body = QHBoxLayout()
         body.setSpacing(2 * GAP)
-        body.addWidget(_scroll(self.ladder, "Stages"), 1)
-        body.addWidget(_scroll(remedies, "Changes that bring it back"), 1)
+        body.addWidget(_scroll(self.ladder, tr("Stages")), 1)
+        body.addWidget(_scroll(remedies, tr("Changes that bring it back")), 1)
         page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(GAP, GAP, GAP, GAP)
@@ -167,21 +169,23 @@ class MissedPanel(Panel):
         column.addLayout(body, 1)
         return page
 
-    def _tell(self, finding: dict[str, Any]) -> None:
+    def _update_text(self, finding: dict[str, Any]) -> None:
         self.verdict.setText(finding["verdict"])
         shown = finding["stage"] == "shown"
         beside = TAKEN if shown and self.store.document.truth is not None else ""
         self.remark.setText(" ".join(part for part in (finding["remark"], beside) if part))
         self.remark.setVisible(bool(self.remark.text()))
-        self.ladder.set_rungs(finding["rungs"])
-        self.advice.setText("" if shown else "Brings it back" if finding["remedies"] else NOTHING)
+        self.ladder.set_rows(finding["stages"])
+        self.advice.setText("" if shown else tr("Brings it back") if finding["remedies"] else NOTHING)
         for button in self.buttons:
             self._remedies.removeWidget(button)
             button.deleteLater()
         self.buttons = []
         for remedy in finding["remedies"]:
             button = QPushButton(lineage.remedy_text(remedy))
-            button.setToolTip(f"Moves it by {remedy['distance']:.1%} of the range. Undo takes it back.")
+            button.setToolTip(
+                tr("Moves it by {distance:.1%} of the range. Undo takes it back.", distance=remedy["distance"])
+            )
             button.clicked.connect(partial(self._apply, dict(remedy["set"]), remedy["text"]))
             self._remedies.insertWidget(self._remedies.count() - 1, button, 0, Qt.AlignmentFlag.AlignLeft)
             self.buttons.append(button)
@@ -193,23 +197,13 @@ class MissedPanel(Panel):
     def _choose(self) -> None:
         document = self.store.document
         label = str(self.classes.currentData())
-        self.store.update(document.with_region(document.region, label), title="Class of the rectangle")
+        self.store.update(document.with_region(document.region, label), title=tr("Class of the rectangle"))
 
     def _clear(self) -> None:
-        self.store.update(self.store.document.with_region(None), title="Clear the rectangle")
+        self.store.update(self.store.document.with_region(None), title=tr("Clear the rectangle"))
 
     def _restyle(self) -> None:
         self.copy.setIcon(theme.icon("copy"))
-
-
-def _words(name: str) -> QLabel:
-    label = QLabel()
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    if name:
-        label.setAccessibleName(name)
-    return label
 
 
 def _scroll(inside: QWidget, name: str) -> QScrollArea:

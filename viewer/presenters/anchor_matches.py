@@ -10,6 +10,7 @@ import numpy as np
 
 from models.types import Int, Result
 from viewer.canvas.layers import CORRECT, FORCED, IGNORED, MISSED, TRUTH, Boxes, Layer, truth_ids
+from viewer.translation import tr
 
 OBJECTS = "match objects"
 STATES = ("matched", "forced", "ignored")
@@ -52,13 +53,13 @@ def layers(result: Result, *, level: int = -1, chosen: int = -1, labels: bool = 
             found.append(_anchors(result, state, rows))
     found.append(_objects(result, chosen=chosen, labels=labels))
     if 0 <= chosen < len(arrays["truth_box"]):
-        text = f"best anchor, IoU {arrays['truth_best'][chosen]:.2f}"
+        text = tr("best anchor, IoU {truth_best:.2f}", truth_best=arrays["truth_best"][chosen])
         role = np.array([CORRECT if arrays["covered"][chosen] else FORCED])
         found.append(Boxes("match best", arrays["truth_box"][[chosen]], role, [text], dashed=True, hoverable=False))
     return found
 
 
-def quieted(layers: Sequence[Layer]) -> list[Layer]:
+def without_other_labels(layers: Sequence[Layer]) -> list[Layer]:
     """Return layers in which boxes other than those of the matching have no label, because overlapping labels are
     unreadable.
     """
@@ -78,21 +79,39 @@ def summary(result: Result) -> str:
     """Return a sentence with the numbers of anchors and of objects they match."""
     meta, covered = result.meta, result.arrays["covered"]
     if not meta["annotated"]:
-        return f"{meta['anchors']:,} anchors. This picture is not in the ground truth."
-    fit = "have an anchor" if meta["rule"] == "centre" else f"have an anchor at IoU {meta['fg']:g} or more"
-    left_out = f"\n{meta['left_out']:,} crowd or empty boxes left out" if meta["left_out"] else ""
-    return f"{int(covered.sum()):,} of {len(covered):,} objects {fit}\n{meta['anchors']:,} anchors{left_out}"
+        return tr("{anchors:,} anchors. This picture is not in the ground truth.", anchors=meta["anchors"])
+    fit = (
+        tr("have an anchor") if meta["rule"] == "centre" else tr("have an anchor at IoU {fg:g} or more", fg=meta["fg"])
+    )
+    left_out = tr("\n{left_out:,} crowd or empty boxes left out", left_out=meta["left_out"]) if meta["left_out"] else ""
+    return tr(
+        "{sum:,} of {covered:,} objects {fit}\n{anchors:,} anchors{left_out}",
+        sum=int(covered.sum()),
+        covered=len(covered),
+        fit=fit,
+        anchors=meta["anchors"],
+        left_out=left_out,
+    )
 
 
 def coverage_text(result: Result) -> str:
     """Return in words how well a data set is covered by the model's anchors, and by the proposed ones."""
     meta = result.meta
-    text = f"{_share(meta['covered'], meta)} at IoU {meta['fg']:g} or more\nMean best IoU {meta['mean']:.3f}"
+    text = tr(
+        "{share} at IoU {fg:g} or more\nMean best IoU {mean:.3f}",
+        share=_share(meta["covered"], meta),
+        fg=meta["fg"],
+        mean=meta["mean"],
+    )
     if "suggested_scales" in meta:
-        text += (
-            f"\n\nSuggested (line): {_share(meta['suggested_covered'], meta)}"
-            f"\nMean best IoU {meta['suggested_mean']:.3f}"
-            f"\n{len(result.arrays['shapes'])} k-means shapes alone: {meta['clusters_mean']:.3f}"
+        text += tr(
+            "\n\nSuggested (line): {share}"
+            "\nMean best IoU {suggested_mean:.3f}"
+            "\n{shapes} k-means shapes alone: {clusters_mean:.3f}",
+            share=_share(meta["suggested_covered"], meta),
+            suggested_mean=meta["suggested_mean"],
+            shapes=len(result.arrays["shapes"]),
+            clusters_mean=meta["clusters_mean"],
         )
     return text
 
@@ -101,19 +120,32 @@ def parts_text(result: Result) -> str:
     """Return the covered share by size and by class, the worst class first."""
     arrays, meta = result.arrays, result.meta
     sizes = zip(meta["sizes"], arrays["size_covered"], arrays["size_objects"], strict=True)
-    lines = [f"{title}: {int(a):,} of {int(b):,}" for title, a, b in sizes if b]
+    lines = [tr("{title}: {a:,} of {b:,}", title=title, a=int(a), b=int(b)) for title, a, b in sizes if b]
     share = arrays["class_covered"] / np.maximum(arrays["class_objects"], 1)
     order = [row for row in np.argsort(share, kind="stable").tolist() if arrays["class_objects"][row]]
     return "\n".join(
         [
             *lines,
-            *(f"{meta['classes'][r]}: {arrays['class_covered'][r]:,} of {arrays['class_objects'][r]:,}" for r in order),
+            *(
+                tr(
+                    "{classes}: {class_covered:,} of {class_objects:,}",
+                    classes=meta["classes"][r],
+                    class_covered=arrays["class_covered"][r],
+                    class_objects=arrays["class_objects"][r],
+                )
+                for r in order
+            ),
         ]
     )
 
 
 def _share(covered: int, meta: Any) -> str:
-    return f"{covered:,} of {meta['objects']:,} objects covered ({100 * covered / max(meta['objects'], 1):.1f} %)"
+    return tr(
+        "{covered:,} of {objects:,} objects covered ({covered_2:.1f} %)",
+        covered=covered,
+        objects=meta["objects"],
+        covered_2=100 * covered / max(meta["objects"], 1),
+    )
 
 
 def _anchors(result: Result, state: str, rows: Int) -> Boxes:
@@ -122,8 +154,14 @@ def _anchors(result: Result, state: str, rows: Int) -> Boxes:
     def text(at: int) -> str:
         row = rows[at]
         owner = int(arrays["truth"][row])
-        of = f" with {name(result, owner)}" if owner >= 0 else ""
-        return f"{state}, IoU {arrays['iou'][row]:.2f}{of}, level {arrays['level'][row]}"
+        of = tr(" with {name}", name=name(result, owner)) if owner >= 0 else ""
+        return tr(
+            "{state}, IoU {iou:.2f}{of}, level {level}",
+            state=state,
+            iou=arrays["iou"][row],
+            of=of,
+            level=arrays["level"][row],
+        )
 
     colours, texts = np.full(len(rows), ROLES[state]), Texts(len(rows), text)
     return Boxes(
@@ -137,7 +175,7 @@ def _objects(result: Result, *, chosen: int, labels: bool) -> Boxes:
     count = len(covered)
 
     def text(at: int) -> str:
-        return f"{name(result, at)}, best IoU {arrays['truth_best'][at]:.2f}"
+        return tr("{name}, best IoU {truth_best:.2f}", name=name(result, at), truth_best=arrays["truth_best"][at])
 
     colours = np.where(covered, TRUTH, MISSED)
     ids = truth_ids(np.arange(count))

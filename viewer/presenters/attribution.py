@@ -17,23 +17,30 @@ from viewer.presenters.heatmap import number
 from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.lookup import row_of
+from viewer.translation import tr
 
 FIRST = "grad_cam"
-GROUPS = ("Class activation maps", "Gradients", "Guided", "Layers", "Perturbations")  # in display order; others follow
-WITHIN = "What is explained is now a class within the rectangle. Esc takes it away."
-HIDES = "Feature ablation hides the rectangle and says what that costs. Esc takes it away."
+GROUPS = (
+    tr("Class activation maps"),
+    tr("Gradients"),
+    tr("Guided"),
+    tr("Layers"),
+    tr("Perturbations"),
+)  # in display order; others follow
+WITHIN = tr("What is explained is now the class, or the colour, within the rectangle. Esc clears the rectangle.")
+HIDES = tr("Feature ablation hides the rectangle and says what that costs. Esc clears the rectangle.")
 ABOUT = ("target", "against", "part", "box", "region", "layer")  # set in the window, not in a method's form
 PARTS = {
-    "score": "Class score",
-    "x0": "Left edge",
-    "y0": "Upper edge",
-    "x1": "Right edge",
-    "y1": "Lower edge",
+    "score": tr("Class score"),
+    "x0": tr("Left edge"),
+    "y0": tr("Upper edge"),
+    "x1": tr("Right edge"),
+    "y1": tr("Lower edge"),
 }
 SMALL_DELTA = 0.05
 EXPLAINED = "explained"
 BOX = re.compile(r"\bbox (\d+)$")
-CAUTION = (
+CAUTION = tr(
     "Looks sharp and proves little: guided maps hardly change when the weights are made random (Adebayo et al. 2018)."
 )
 GUIDED = ("guided_backprop", "deconvnet", "guided_grad_cam")
@@ -135,27 +142,36 @@ def subject(document: Document, texts: Mapping[int, str]) -> str:
     """Return which box of a detector the map explains, in words; `texts` name detections by their ids."""
     if document.region:
         x0, y0, x1, y1 = document.region
-        return f"Rectangle at x {x0:.0f} to {x1:.0f}, y {y0:.0f} to {y1:.0f}: an object that was missed"
+        return tr(
+            "Rectangle at x {x0:.0f} to {x1:.0f}, y {y0:.0f} to {y1:.0f}: an object that was missed",
+            x0=x0,
+            x1=x1,
+            y0=y0,
+            y1=y1,
+        )
     if document.selected >= 0:
-        return texts.get(document.selected, "Selected box")
-    return "Best box; click another to choose it"
+        return texts.get(document.selected, tr("Selected box"))
+    return tr("Best box; click another to choose it")
 
 
 def facts(result: Result, texts: Mapping[int, str]) -> list[tuple[str, str]]:
     """Return the numbers that belong to a map; `texts` name detections by their ids."""
     meta = result.meta
-    target = BOX.sub(lambda box: f"box {texts.get(int(box[1]), box[1])}", str(meta["target"]))
-    found = [("Explains", target), (TITLES[meta["quantity"]], number(meta["score"]))]
+    target = BOX.sub(lambda box: tr("box {box}", box=texts.get(int(box[1]), box[1])), str(meta["target"]))
+    found = [(tr("Explains"), target), (TITLES[meta["quantity"]], number(meta["score"]))]
     if meta["probability"] is not None:
-        found[-1] = ("Score", f"{number(meta['score'])}, probability {meta['probability']:.4f}")
+        found[-1] = (
+            tr("Score"),
+            tr("{score}, probability {probability:.4f}", score=number(meta["score"]), probability=meta["probability"]),
+        )
     if meta.get("layer"):
-        found.append(("Layer", str(meta["layer"])))
+        found.append((tr("Layer"), str(meta["layer"])))
     height, width = result.arrays["map"].shape
-    found.append(("Map", f"{width} × {height} cells"))
+    found.append((tr("Map"), tr("{width} × {height} cells", width=width, height=height)))
     if meta["delta"] is not None:
         delta = abs(float(meta["delta"]))
-        small = "small: the map adds up to the score" if delta <= SMALL_DELTA else "large: read it with care"
-        found.append(("Completeness", f"off by {delta:.2%}, {small}"))
+        small = tr("small: the map adds up to the score") if delta <= SMALL_DELTA else tr("large: read it with care")
+        found.append((tr("Completeness"), tr("off by {delta:.2%}, {small}", delta=delta, small=small)))
     return found
 
 
@@ -165,6 +181,6 @@ def explained_layers(result: Result, found: Result | None) -> list[Layer]:
     row = row_of(found, int(box[1])) if box is not None and found is not None else -1
     if found is None or row < 0:
         return []
-    text = f"Explained: {detection_texts(found)[row]}"
+    text = tr("Explained: {detection_texts}", detection_texts=detection_texts(found)[row])
     boxes, labels = found.arrays["boxes"][[row]], found.arrays["labels"][[row]]
     return [Boxes(EXPLAINED, boxes, labels, [text], dashed=True, width=3.0, selected=0, hoverable=False)]

@@ -11,6 +11,7 @@ from models.detection import iou as family
 from models.detection.iou import Numbers
 from viewer.canvas.layers import FIRST_TRUTH, Boxes, Hit, Layer, Links, Note, id_at
 from viewer.presenters.detections import DETECTIONS
+from viewer.translation import tr
 
 PAIR = "pair"
 NONE = "–"
@@ -62,9 +63,9 @@ def numbers(a: Numbers, b: Numbers) -> tuple[tuple[str, str], ...]:
     values = {name: function(a, b) for name, function in _FAMILY.items()}
     return (
         *((name, NONE if np.isnan(value) else f"{float(value):.4f}") for name, value in values.items()),
-        ("Intersection", f"{float(inter):,.1f} px²"),
-        ("Union", f"{float(union):,.1f} px²"),
-        ("Between centres", f"{float(family.centre_distance(a, b)):,.1f} px"),
+        (tr("Intersection"), f"{float(inter):,.1f} px²"),
+        (tr("Union"), f"{float(union):,.1f} px²"),
+        (tr("Between centres"), f"{float(family.centre_distance(a, b)):,.1f} px"),
     )
 
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-SILENT = "Never called"
-INSIDE = "Its work is done inside another module's function, so there is no value to look at."
+from viewer.translation import tr
+
+SILENT = tr("Never called")
+INSIDE = tr("Its work is done inside another module's function, so there is no value to look at.")
 
 
 @dataclass

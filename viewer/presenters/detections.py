@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from models.detection.skeleton import limbs
+from models.detection.skeleton import COCO_POINTS, limbs
 from models.types import Result
-from viewer.canvas.layers import Boxes, Heat, Layer, Links, Points, Skeletons, level_ids
+from viewer.canvas.layers import Boxes, Heat, Layer, Links, Points, Skeletons, distinct, level_ids
 from viewer.session.lookup import row_of
+from viewer.translation import tr
 
 DETECTIONS, REMOVED, ANCHORS, POINTS = "detections", "removed", "anchors", "detection points"
 LEAST_VISIBLE = 0.5
@@ -67,17 +68,25 @@ def point_layers(result: Result) -> list[Layer]:
     points = result.arrays.get("points")
     if points is None or not len(points):
         return []
-    return [Skeletons(POINTS, points[..., :2], points[..., 2] < LEAST_VISIBLE, limbs(points.shape[1]))]
+    faint, texts = points[..., 2] < LEAST_VISIBLE, detection_texts(result)
+    names = COCO_POINTS if points.shape[1] == len(COCO_POINTS) else ()
+    return [Skeletons(POINTS, points[..., :2], faint, limbs(names), texts=texts, points=names)]
 
 
 def detection_texts(result: Result) -> list[str]:
     """Return class and score of each shown box, with the model's own score if suppression changed it."""
     arrays, classes = result.arrays, result.meta["classes"]
-    texts = [_text(classes, k, s) for k, s in zip(arrays["labels"], arrays["scores"], strict=True)]
+    # Plain numbers and each name once: this runs for every box at every move of a slider.
+    labels, scores = arrays["labels"].tolist(), arrays["scores"].tolist()
+    names = {label: _name(classes, label) for label in set(labels)}
+    texts = [f"{names[label]} {score:.2f}" for label, score in zip(labels, scores, strict=True)]
     if "original_scores" not in arrays:
         return texts
-    own = [f"{score:.2f}" for score in arrays["original_scores"]]
-    return [text if text.endswith(was) else f"{text}, was {was}" for text, was in zip(texts, own, strict=True)]
+    own = [f"{score:.2f}" for score in arrays["original_scores"].tolist()]
+    return [
+        text if text.endswith(was) else tr("{text}, was {was}", text=text, was=was)
+        for text, was in zip(texts, own, strict=True)
+    ]
 
 
 def _removal(result: Result, row: int) -> str:
@@ -87,12 +96,29 @@ def _removal(result: Result, row: int) -> str:
     text, keeper = _text(classes, label, score), _name(classes, arrays["labels"][by])
     if "removed_left" in arrays:
         left = _text(classes, label, arrays["removed_left"][row])
-        return f"{left}, was {score:.2f} (decayed by {keeper} at IoU {iou:.2f})"
+        return tr(
+            "{left}, was {score:.2f} (decayed by {keeper} at IoU {iou:.2f})",
+            left=left,
+            score=score,
+            keeper=keeper,
+            iou=iou,
+        )
     if "removed_diou" in arrays:
-        return f"{text} removed by {keeper} at DIoU {arrays['removed_diou'][row]:.2f} (IoU {iou:.2f})"
+        return tr(
+            "{text} removed by {keeper} at DIoU {removed_diou:.2f} (IoU {iou:.2f})",
+            text=text,
+            keeper=keeper,
+            removed_diou=arrays["removed_diou"][row],
+            iou=iou,
+        )
     if "original_scores" in arrays:
-        return f"{text} fused into {_text(classes, arrays['labels'][by], arrays['scores'][by])} at IoU {iou:.2f}"
-    return f"{text} removed by {keeper} at IoU {iou:.2f}"
+        return tr(
+            "{text} fused into {text_2} at IoU {iou:.2f}",
+            text=text,
+            text_2=_text(classes, arrays["labels"][by], arrays["scores"][by]),
+            iou=iou,
+        )
+    return tr("{text} removed by {keeper} at IoU {iou:.2f}", text=text, keeper=keeper, iou=iou)
 
 
 def anchors_at(result: Result, x: float, y: float, *, level: int = -1) -> np.ndarray:
@@ -115,8 +141,9 @@ def anchor_sizes(result: Result, rows: np.ndarray) -> list[str]:
     boxes, levels = result.arrays["boxes"][rows], _levels(result, rows)
     sizes = [f"{w:.0f}\u00a0×\u00a0{h:.0f}" for w, h in (boxes[:, 2:] - boxes[:, :2]).tolist()]
     return [
-        f"Level {level}: " + ", ".join(size for size, of in zip(sizes, levels, strict=True) if of == level)
-        for level in np.unique(levels)
+        tr("Level {level}: ", level=level)
+        + ", ".join(size for size, of in zip(sizes, levels, strict=True) if of == level)
+        for level in distinct(levels)
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from typing import Any
@@ -16,21 +15,22 @@ from models.types import Result
 from viewer.presenters import attribution
 from viewer.session import request_plan
 from viewer.session.document import Document
+from viewer.translation import tr
 
 SLOT = "proof.map"
 PROOF = "proof"
-GAIN = "Of this picture: area under insertion minus deletion. ± holds 95 % of random maps, judging by {}."
+GAIN = tr("Of this picture: area under insertion minus deletion. ± holds 95 % of random maps, judging by {}.")
 CAPTUM = (
-    ("infidelity", "Infidelity, captum's, normalised"),
-    ("infidelity_explained", "Share of changes the map explains"),
-    ("sensitivity", "Sensitivity, captum's maximum"),
+    ("infidelity", tr("Infidelity, captum's, normalised")),
+    ("infidelity_explained", tr("Share of changes the map explains")),
+    ("sensitivity", tr("Sensitivity, captum's maximum")),
 )
-NAMES = {"the map": "This map", "random": "Random", "centre": "Centre"}
+NAMES = {"the map": tr("This map"), "random": tr("Random"), "centre": tr("Centre")}
 
 
 def name_of(curve: str, draws: int = 1) -> str:
     """Return the displayed name of one of the three curves; that of `draws` random maps is their mean."""
-    return f"Mean of {draws} random" if curve == "random" and draws > 1 else NAMES.get(curve) or curve
+    return tr("Mean of {draws} random", draws=draws) if curve == "random" and draws > 1 else NAMES.get(curve) or curve
 
 
 def wanted(document: Document, description: Description | None) -> Request | None:
@@ -54,7 +54,7 @@ def sentences(result: Result, *, delta: float | None) -> list[str]:
     said += [GAIN.format(meta["draws"])] if "random_reach" in meta else []
     said += [meta[name] for name in ("twin_text", "infidelity_text", "sensitivity_text") if name in meta]
     if delta is not None:
-        said.append(f"Completeness: the map's sum is off by {delta:.2%} of what it should add up to.")
+        said.append(tr("Completeness: the map's sum is off by {delta:.2%} of what it should add up to.", delta=delta))
     return said
 
 
@@ -63,7 +63,7 @@ def progress(result: Result) -> str:
     meta = result.meta
     if not meta.get("partial"):
         return ""
-    return f"{meta['collected']:,} of {meta['of']:,} {meta['unit']}"
+    return tr("{collected:,} of {of:,} {unit}", collected=meta["collected"], of=meta["of"], unit=meta["unit"])
 
 
 def bounds(result: Result) -> tuple[float, float]:
@@ -77,15 +77,24 @@ def bounds(result: Result) -> tuple[float, float]:
 def facts(result: Result, *, delta: float | None) -> list[tuple[str, str]]:
     """Return every number with its name."""
     meta = result.meta
-    rows = [("Method", str(meta["method"])), ("Explains", str(meta["target"]))]
+    rows = [(tr("Method"), str(meta["method"])), (tr("Explains"), str(meta["target"]))]
     for curve in ("deletion", "insertion"):
         for name, value in zip(meta["maps"], meta.get(f"{curve}_areas", ()), strict=False):
             draws = int(meta.get("draws", 1))
             spread = f" ± {meta[f'{curve}_spread']:.4f}" if name == "random" and f"{curve}_spread" in meta else ""
-            rows.append((f"Area under {curve}, {name_of(name, draws).lower()}", f"{value:.4f}{spread}"))
-    for key, title in (("correlation", "Spearman's ρ to the twin"), ("similarity", "SSIM to the twin"), *CAPTUM):
+            rows.append(
+                (
+                    tr("Area under {curve}, {name_of}", curve=curve, name_of=name_of(name, draws).lower()),
+                    f"{value:.4f}{spread}",
+                )
+            )
+    for key, title in (
+        ("correlation", tr("Spearman's ρ to the twin")),
+        ("similarity", tr("SSIM to the twin")),
+        *CAPTUM,
+    ):
         rows += [(title, f"{meta[key]:.4f}")] if key in meta else []
-    rows += [("Completeness off by", f"{delta:.4%}")] if delta is not None else []
+    rows += [(tr("Completeness off by"), f"{delta:.4%}")] if delta is not None else []
     return rows
 
 
@@ -98,13 +107,19 @@ def as_text(result: Result, *, delta: float | None) -> str:
 def as_csv(result: Result) -> str:
     """Return the curves: one line per share of pixels, one column per map for deletion and for insertion."""
     text = io.StringIO()
+    import csv
+
     writer = csv.writer(text, lineterminator="\n")
     names = result.meta["maps"]
     curves = ("deletion", "insertion")
     draws = [name for name in (f"{curve}_draws" for curve in curves) if name in result.arrays]
     heads = [f"{curve}, {name}" for curve in curves for name in names]
     count = int(result.meta.get("draws", 0))
-    heads += [f"{name.partition('_')[0]}, random {number + 1}" for name in draws for number in range(count)]
+    heads += [
+        tr("{partition}, random {number}", partition=name.partition("_")[0], number=number + 1)
+        for name in draws
+        for number in range(count)
+    ]
     writer.writerow(["share", *heads])
     columns = np.concatenate([result.arrays["levels"][None], *(result.arrays[name] for name in (*curves, *draws))])
     writer.writerows([f"{value:.6g}" for value in row] for row in columns.T.tolist())

@@ -15,6 +15,7 @@ from viewer.canvas import mosaic
 from viewer.canvas.layers import Boxes, Layer
 from viewer.presenters.heatmap import DIVERGING, SEQUENTIAL, heat_layer
 from viewer.session.document import Look
+from viewer.translation import tr, trn
 
 Lut = Callable[[str], NDArray[np.uint8]]
 FILTERS, ACTIVATIONS, ATTENTION = "filters", "activations", "attention"
@@ -67,42 +68,61 @@ def filter_summary(result: Result) -> str:
     """Return a summary of a layer's kernels."""
     meta = result.meta
     count, inputs, height, width = meta["shape"]
-    words = [f"{count:,} filters of {height} × {width} over {inputs:,} input{'s' * (inputs != 1)}"]
-    words += [f"stride {meta['stride'][0]}"] if max(meta["stride"]) > 1 else []
-    words += [f"{meta['groups']:,} groups"] if meta["groups"] > 1 else []
-    words.append(f"{meta['dead_count'] or 'none'} dead")
-    words.append(f"{meta['duplicate_count'] or 'none'} duplicate{'s' * (meta['duplicate_count'] > 1)}")
-    words += [] if meta["called"] else ["never called for this picture"]
+    words = [
+        trn(
+            "{count:,} filters of {height} × {width} over {n:,} input",
+            "{count:,} filters of {height} × {width} over {n:,} inputs",
+            inputs,
+            count=count,
+            height=height,
+            width=width,
+        )
+    ]
+    words += [tr("stride {stride}", stride=meta["stride"][0])] if max(meta["stride"]) > 1 else []
+    words += [tr("{groups:,} groups", groups=meta["groups"])] if meta["groups"] > 1 else []
+    dead, alike = meta["dead_count"], meta["duplicate_count"]
+    words.append(tr("{n} dead", n=dead) if dead else tr("none dead"))
+    words.append(trn("{n} duplicate", "{n} duplicates", alike) if alike else tr("none duplicate"))
+    words += [] if meta["called"] else [tr("never called for this picture")]
     return " · ".join(words)
 
 
 def filter_line(result: Result, row: int) -> str:
     """Return one kernel in a line."""
     arrays = result.arrays
-    words = f"Filter {row}: norm {arrays['norms'][row]:.3g}"
+    words = tr("Filter {row}: norm {norms:.3g}", row=row, norms=arrays["norms"][row])
     if arrays["nearest"][row] >= 0:
-        words += f", most like {arrays['nearest'][row]} (cosine {arrays['similarity'][row]:.2f})"
+        words += tr(
+            ", most like {nearest} (cosine {similarity:.2f})",
+            nearest=arrays["nearest"][row],
+            similarity=arrays["similarity"][row],
+        )
     flags = [name for name in ("dead", "duplicate") if arrays[name][row]]
-    return f"{words}, {' and '.join(flags)}" if flags else words
+    return f"{words}, {tr(' and ').join(flags)}" if flags else words
 
 
 def filter_facts(result: Result, row: int) -> list[tuple[str, str]]:
     """Return the numbers of one kernel, each with its name."""
     arrays, meta = result.arrays, result.meta
-    facts = [("Filter", f"{row} of {len(arrays['norms']):,}"), ("Norm", f"{arrays['norms'][row]:.4g}")]
+    facts = [
+        (tr("Filter"), tr("{row} of {norms:,}", row=row, norms=len(arrays["norms"]))),
+        (tr("Norm"), f"{arrays['norms'][row]:.4g}"),
+    ]
     if meta["folded"]:
-        facts.append(("With batch norm", f"{arrays['strength'][row]:.4g}"))
+        facts.append((tr("With batch norm"), f"{arrays['strength'][row]:.4g}"))
     tile = arrays["tiles"][row]
-    facts.append(("Weights shown", f"{tile.min():+.3g} to {tile.max():+.3g}"))
+    facts.append((tr("Weights shown"), tr("{tile:+.3g} to {tile_2:+.3g}", tile=tile.min(), tile_2=tile.max())))
     if meta["mode"] in ("pca", "planes") and meta["shape"][1] > 1:
-        facts.append(("Share shown", f"{100 * arrays['share'][row]:.0f} % of its energy"))
+        facts.append((tr("Share shown"), tr("{share:.0f} % of its energy", share=100 * arrays["share"][row])))
     near = int(arrays["nearest"][row])
     if near >= 0:
-        facts.append(("Most like", f"{near}, cosine {arrays['similarity'][row]:.3f}"))
+        facts.append(
+            (tr("Most like"), tr("{near}, cosine {similarity:.3f}", near=near, similarity=arrays["similarity"][row]))
+        )
     if arrays["dead"][row]:
-        facts.append(("Dead", "under 1 ‰ of the others"))
+        facts.append((tr("Dead"), tr("under 1 ‰ of the others")))
     if arrays["duplicate"][row]:
-        facts.append(("Duplicate", f"as good as {near}"))
+        facts.append((tr("Duplicate"), tr("practically equal to {near}", near=near)))
     return facts
 
 
@@ -120,34 +140,46 @@ def activation_summary(result: Result) -> str:
     """Return a summary of a layer's channels."""
     meta = result.meta
     count, rows, columns = result.arrays["maps"].shape
-    shape = "values" if (rows, columns) == (1, 1) else f"maps of {columns} × {rows}"
-    dead = f"{meta['dead_count'] or 'none'} dead in this picture"
+    shape = "values" if (rows, columns) == (1, 1) else tr("maps of {columns} × {rows}", columns=columns, rows=rows)
+    dead = (
+        tr("{n} dead in this picture", n=meta["dead_count"]) if meta["dead_count"] else tr("none dead in this picture")
+    )
     if "measure" in meta:
         return f"{meta['layer']}: {count:,} {shape} · {dead}"
-    about = f"target {meta['target']}" if meta["counts"] else f"{meta['target']} does not depend on this layer"
+    about = (
+        tr("target {target}", target=meta["target"])
+        if meta["counts"]
+        else tr("{target} does not depend on this layer", target=meta["target"])
+    )
     return f"{meta['layer']}: {count:,} {shape} · {dead} · {about}"
 
 
 def activation_line(result: Result, row: int) -> str:
     """Return one channel in a line."""
     arrays, measure = result.arrays, result.meta.get("measure", "relevance")
-    told = f", {measure} {arrays['relevance'][row]:+.3g}" if result.meta["counts"] or measure == "relevance" else ""
+    measured = f", {measure} {arrays['relevance'][row]:+.3g}" if result.meta["counts"] or measure == "relevance" else ""
     if arrays["maps"].shape[1:] == (1, 1):
-        return f"Channel {row}: {arrays['mean'][row]:.4g}{told}"
-    words = f"Channel {row}: mean {arrays['mean'][row]:.3g}, max {arrays['max'][row]:.3g}{told}"
-    return f"{words}, zero everywhere" if arrays["dead"][row] else words
+        return tr("Channel {row}: {mean:.4g}{measured}", row=row, mean=arrays["mean"][row], measured=measured)
+    words = tr(
+        "Channel {row}: mean {mean:.3g}, max {max:.3g}{measured}",
+        row=row,
+        mean=arrays["mean"][row],
+        max=arrays["max"][row],
+        measured=measured,
+    )
+    return tr("{words}, zero everywhere", words=words) if arrays["dead"][row] else words
 
 
 def activation_facts(result: Result, row: int) -> list[tuple[str, str]]:
     """Return the numbers of one channel, each with its name."""
     arrays = result.arrays
-    facts = [("Channel", f"{row} of {len(arrays['mean']):,}")]
+    facts = [(tr("Channel"), tr("{row} of {mean:,}", row=row, mean=len(arrays["mean"])))]
     if arrays["maps"].shape[1:] == (1, 1):
-        facts.append(("Value", f"{arrays['mean'][row]:.5g}"))
+        facts.append((tr("Value"), f"{arrays['mean'][row]:.5g}"))
     else:
-        facts.append(("Mean", f"{arrays['mean'][row]:.4g}"))
-        facts.append(("Range", f"{arrays['min'][row]:.4g} to {arrays['max'][row]:.4g}"))
-        facts.append(("Zero", f"{100 * arrays['zeros'][row]:.0f} % of the places"))
+        facts.append((tr("Mean"), f"{arrays['mean'][row]:.4g}"))
+        facts.append((tr("Range"), tr("{min:.4g} to {max:.4g}", min=arrays["min"][row], max=arrays["max"][row])))
+        facts.append((tr("Zero"), tr("{zeros:.0f} % of the places", zeros=100 * arrays["zeros"][row])))
     rank = int((arrays["relevance"] > arrays["relevance"][row]).sum()) + 1
     if result.meta["counts"]:
         measure = str(result.meta.get("measure", "relevance")).capitalize()
@@ -181,13 +213,13 @@ def field_layers(result: Result) -> list[Layer]:
 def field_text(result: Result) -> str:
     """Return the receptive field of a unit in words."""
     meta = result.meta
-    channel = f"Channel {meta['channel']}" if meta["channel"] >= 0 else "All channels"
-    unit = f"{channel} at row {meta['row']}, column {meta['column']}"
+    channel = tr("Channel {channel}", channel=meta["channel"]) if meta["channel"] >= 0 else tr("All channels")
+    unit = tr("{channel} at row {row}, column {column}", channel=channel, row=meta["row"], column=meta["column"])
     if meta["empty"]:
-        return f"{unit} depends on no pixel of this picture."
+        return tr("{unit} depends on no pixel of this picture.", unit=unit)
     sizes = [_size(result.arrays[name][0]) for name in ("box", "effective")]
-    words = f"sees {sizes[0]} px of the picture, 95 % of it within {sizes[1]} px"
-    return f"{unit} is silent; its place {words}" if meta["silent"] else f"{unit} {words}"
+    words = tr("sees {sizes} px of the picture, 95 % of it within {sizes_2} px", sizes=sizes[0], sizes_2=sizes[1])
+    return tr("{unit} is silent; its place {words}", unit=unit, words=words) if meta["silent"] else f"{unit} {words}"
 
 
 def attention_map(result: Result, show: str, block: int, head: int) -> Float:
@@ -206,32 +238,44 @@ def attention_facts(result: Result, show: str, block: int, head: int) -> list[tu
     arrays, meta = result.arrays, result.meta
     values = attention_map(result, show, block, head)
     row, column = np.unravel_index(int(values.argmax()), values.shape)
-    facts = [("Query", query_text(meta["query"], meta["grid"], class_token=meta["class_token"]))]
+    facts = [(tr("Query"), query_text(meta["query"], meta["grid"], class_token=meta["class_token"]))]
     if show == POSITION:
-        facts.append(("Cosine", f"{values.min():+.2f} to {values.max():+.2f}"))
+        facts.append((tr("Cosine"), tr("{values:+.2f} to {values_2:+.2f}", values=values.min(), values_2=values.max())))
         return facts
-    facts.append(("Strongest", f"{100 * values.max():.2g} % at row {row}, column {column}"))
+    facts.append(
+        (
+            tr("Strongest"),
+            tr("{values:.2g} % at row {row}, column {column}", values=100 * values.max(), row=row, column=column),
+        )
+    )
     if show == BLOCK:
         if meta["class_token"]:
             part = arrays["to_class"][block]
-            facts.append(("To the class token", f"{100 * (part.mean() if head < 0 else part[head]):.2g} %"))
+            facts.append((tr("To the class token"), f"{100 * (part.mean() if head < 0 else part[head]):.2g} %"))
         bits = arrays["entropy"][block]
         if meta.get("others"):
             part = arrays["to_others"][block]
-            facts.append(("To further tokens", f"{100 * (part.mean() if head < 0 else part[head]):.2g} %"))
+            facts.append((tr("To further tokens"), f"{100 * (part.mean() if head < 0 else part[head]):.2g} %"))
         even = np.log2(values.size + int(meta["class_token"]) + meta.get("others", 0))
-        facts.append(("Spread", f"{bits.mean() if head < 0 else bits[head]:.2f} bits of {even:.2f}"))
+        facts.append(
+            (tr("Spread"), tr("{bits:.2f} bits of {even:.2f}", bits=bits.mean() if head < 0 else bits[head], even=even))
+        )
     elif meta["class_token"]:
-        facts.append(("To the class token", f"{100 * meta['rollout_to_class']:.2g} %"))
+        facts.append((tr("To the class token"), f"{100 * meta['rollout_to_class']:.2g} %"))
     return facts
 
 
 def attention_line(result: Result, number: int) -> str:
     """Return one head of one block in a line; heads are counted block by block."""
     block, head = divmod(number, result.meta["heads"])
-    words = f"Block {block}, head {head}: spread {result.arrays['entropy'][block, head]:.2f} bits"
+    words = tr(
+        "Block {block}, head {head}: spread {entropy:.2f} bits",
+        block=block,
+        head=head,
+        entropy=result.arrays["entropy"][block, head],
+    )
     if result.meta["class_token"]:
-        words += f", {100 * result.arrays['to_class'][block, head]:.2g} % to the class token"
+        words += tr(", {to_class:.2g} % to the class token", to_class=100 * result.arrays["to_class"][block, head])
     return words
 
 
@@ -239,8 +283,8 @@ def query_text(query: int, grid: tuple[int, int], *, class_token: bool) -> str:
     """Return which token is the query."""
     if query >= 0:
         row, column = divmod(query, grid[1])
-        return f"patch at row {row}, column {column}"
-    return "class token" if class_token else "all patches, on average"
+        return tr("patch at row {row}, column {column}", row=row, column=column)
+    return tr("class token") if class_token else tr("all patches, on average")
 
 
 def patch_at(result: Result, place: tuple[float, float]) -> int:

@@ -15,6 +15,7 @@ from models.truth.types import Annotated, Truth
 from models.types import Float, Int, Result
 from viewer.canvas.layers import CORRECT, IGNORED, MISSED, TRUTH, WRONG, Boxes, Layer, truth_ids
 from viewer.presenters.detections import DETECTIONS
+from viewer.translation import tr
 
 MISSES, OUTLINES = "missed", "truth"
 LEAST_IOU = 0.1  # below it, a box counts as background (TIDE, Bolya et al. 2020)
@@ -76,9 +77,9 @@ class Outcome:
     @cached_property
     def texts(self) -> list[str]:
         """The outcome of each detection, in words (K,)."""
-        texts = [f"{self.name(row)}: class not in the ground truth" for row in range(len(self.colours))]
+        texts = [tr("{name}: class not in the ground truth", name=self.name(row)) for row in range(len(self.colours))]
         for place, row in enumerate(self.judged.tolist()):
-            texts[row] = f"{self.name(row)} {self._came_to(place)}"
+            texts[row] = f"{self.name(row)} {self._verdict_text(place)}"
         return texts
 
     def name(self, row: int) -> str:
@@ -99,36 +100,45 @@ class Outcome:
     def miss(self, row: int) -> str:
         """Describe a missed object: class, size, and the overlapping box that is matched to another object, if any."""
         x0, y0, x1, y1 = box = self.annotated.boxes[row].tolist()
-        text = f"missed {self.object_name(row)}, {x1 - x0:.0f}\u00a0×\u00a0{y1 - y0:.0f}"
+        text = tr(
+            "missed {object_name}, {x1:.0f}\u00a0×\u00a0{y1:.0f}",
+            object_name=self.object_name(row),
+            x1=x1 - x0,
+            y1=y1 - y0,
+        )
         arrays, classes = self.result.arrays, self.result.meta["classes"]
         rivals = self.judged[self.matches.correct]
         rivals = rivals[[classes[label] == self.meant(row) for label in arrays["labels"][rivals].tolist()]]
         overlaps = family.iou(arrays["boxes"][rivals].astype(np.float64), np.array(box))
         if not len(rivals) or overlaps.max() < self.iou:
             return text
-        return f"{text}; {self.name(int(rivals[overlaps.argmax()]))} counts for another"
+        return tr("{text}; {name} counts for another", text=text, name=self.name(int(rivals[overlaps.argmax()])))
 
     def mistake(self, row: int) -> str:
         """Return in words why a detection is wrong."""
         return self._why(int(np.flatnonzero(self.judged == row)[0]))
 
-    def _came_to(self, place: int) -> str:
+    def _verdict_text(self, place: int) -> str:
         matches = self.matches
         if matches.correct[place]:
             return f"✓ IoU {matches.iou[place]:.2f}"
         if matches.ignored[place]:
-            return "not counted: on a crowd or difficult object"
-        return f"wrong: {self._why(place)}"
+            return tr("not counted: on a crowd or difficult object")
+        return tr("wrong: {why}", why=self._why(place))
 
     def _why(self, place: int) -> str:
         matches, row = self.matches, int(self.matches.truth[place])
         if row < 0 or matches.iou[place] < LEAST_IOU:
-            return "on nothing"
+            return tr("on nothing")
         name, iou = self.object_name(int(self.objects[row])), float(matches.iou[place])
         known = self.truth.label_ids(self.result.meta["classes"])[self.annotated.labels[self.objects[row]]]
         if known != self.result.arrays["labels"][self.judged[place]]:
-            return f"overlaps {name}, IoU {iou:.2f}"
-        return f"{name} found already, IoU {iou:.2f}" if iou >= self.iou else f"IoU with {name} only {iou:.2f}"
+            return tr("overlaps {name}, IoU {iou:.2f}", name=name, iou=iou)
+        return (
+            tr("{name} already found, IoU {iou:.2f}", name=name, iou=iou)
+            if iou >= self.iou
+            else tr("IoU with {name} only {iou:.2f}", name=name, iou=iou)
+        )
 
 
 def compare(result: Result, truth: Truth, annotated: Annotated, *, iou: float) -> Outcome:

@@ -8,18 +8,19 @@ from numpy.typing import NDArray
 from models.types import Float
 from viewer.canvas.layers import Heat
 from viewer.session.document import ABSOLUTE, POSITIVE, SIGNED, Look
+from viewer.translation import tr
 
 Rect = tuple[float, float, float, float]
 Scale = tuple[float, float, str]
-SIGNS = {SIGNED: "Signed", ABSOLUTE: "Absolute", POSITIVE: "Positive only"}
+SIGNS = {SIGNED: tr("Signed"), ABSOLUTE: tr("Absolute"), POSITIVE: tr("Positive only")}
 SEQUENTIAL, NEGATIVE, DIVERGING = "sequential", "negative", "diverging"
 REVERSED = "_r"
 COLOUR_MAPS = ("", "viridis", "inferno", "magma", "plasma", "cividis")
 FINEST_PX = 256
 STEPS = 256  # colours of a colour map
-NO_EVIDENCE = "No positive evidence: nothing in this map speaks for the target."
-FLAT = "The map is zero everywhere."
-IN_CELL, BETWEEN = "in its cell", "between cells"
+NO_EVIDENCE = tr("No positive evidence: nothing in this map speaks for the target.")
+FLAT = tr("The map is zero everywhere.")
+IN_CELL, BETWEEN = tr("in its cell"), tr("between cells")
 
 
 def shown(values: Float, look: Look) -> Float:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from models.types import Result
 from viewer.canvas.layers import Boxes, Heat, Layer, Masks, Rings, Skeletons
+from viewer.presenters.detections import detection_texts
 
 MASKS, SKELETONS, POINT_HEAT = "masks", "skeletons", "point heat"
 
@@ -21,7 +22,8 @@ def mask_layer(
 ) -> Masks:
     """Return the masks of some rows."""
     boxes, labels = result.arrays["boxes"][rows], result.arrays["labels"][rows]
-    return Masks(MASKS, boxes, labels, rows, rings, opacity=opacity, outlined=outlined)
+    texts = _chosen(result, rows)
+    return Masks(MASKS, boxes, labels, rows, rings, opacity=opacity, outlined=outlined, texts=texts)
 
 
 def mask_values(result: Result, row: int) -> Heat:
@@ -39,7 +41,8 @@ def skeleton_layer(result: Result, rows: NDArray[np.int64], *, score: float, fai
     low = result.arrays["point_scores"][rows] <= score
     if not faint:
         points = np.where(low[..., None], np.float32(np.nan), points)
-    return Skeletons(SKELETONS, points, low, result.meta["limbs"])
+    names = {"texts": _chosen(result, rows), "points": result.meta["point_names"]}
+    return Skeletons(SKELETONS, points, low, result.meta["limbs"], **names)
 
 
 def area(rings: Rings, row: int) -> float:
@@ -60,12 +63,15 @@ def heat_layer(result: Result, point: int, *, of: int) -> Heat | None:
     return Heat(POINT_HEAT, values, (x0, y0, x1, y1), float(values.min()), float(values.max()), opacity=0.75, fade=True)
 
 
+def _chosen(result: Result, rows: NDArray[np.int64]) -> list[str]:
+    texts = detection_texts(result)
+    return [texts[row] for row in rows.tolist()]
+
+
 def export_layers(result: Result) -> list[Layer]:
     """Return the layers that a command-line export paints: masks or skeletons, and their boxes."""
-    arrays, classes = result.arrays, result.meta["classes"]
-    names = [classes[k] if k < len(classes) else str(k) for k in arrays["labels"].tolist()]
-    texts = [f"{name} {score:.2f}" for name, score in zip(names, arrays["scores"].tolist(), strict=True)]
-    boxes = Boxes("detections", arrays["boxes"], arrays["labels"], texts, ids=arrays["ids"])
+    arrays = result.arrays
+    boxes = Boxes("detections", arrays["boxes"], arrays["labels"], detection_texts(result), ids=arrays["ids"])
     rows = np.arange(len(arrays["boxes"]))
     if "outline" in arrays:
         return [mask_layer(result, rings_of(result), rows), boxes]

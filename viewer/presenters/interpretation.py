@@ -12,6 +12,7 @@ from models import model_name
 from models.types import Pixels, Result
 from viewer.canvas.layers import Boxes, Heat, Labels, Layer, Points, Skeletons
 from viewer.presenters import detections
+from viewer.translation import tr
 
 INSPECTION = "interpretation"
 NAME = "interpretation"
@@ -83,7 +84,7 @@ def _layers(shows: str, arrays: Mapping[str, Any], meta: Mapping[str, Any]) -> l
 
 def _boxes(arrays: Mapping[str, Any], classes: Sequence[str]) -> list[Layer]:
     labels, scores = arrays["labels"], arrays["scores"]
-    names = [classes[k] if k < len(classes) else f"class {k}" for k in labels.tolist()]
+    names = [classes[k] if k < len(classes) else tr("class {k}", k=k) for k in labels.tolist()]
     texts = [f"{name} {score:.2f}" for name, score in zip(names, scores.tolist(), strict=True)]
     angles = arrays.get("angles")
     corners = detections.oriented(arrays["boxes"], angles) if angles is not None and len(angles) else None
@@ -107,8 +108,13 @@ def headline(result: Result) -> str:
     """Return what the outputs are taken for, with how well that fits."""
     row = next((row for row in result.meta["readings"] if row["chosen"]), None)
     if row is None:
-        return "Its outputs are read as nothing in particular."
-    return f"{row['title']}\n{row['kind_title']!s}; fits by {row['fit']:.2f} of 1"
+        return tr("Its outputs have no recognised meaning.")
+    return tr(
+        "{title}\n{kind_title!s}; fits by {fit:.2f} of 1",
+        title=row["title"],
+        kind_title=row["kind_title"],
+        fit=row["fit"],
+    )
 
 
 def evidence(result: Result) -> str:
@@ -119,28 +125,45 @@ def evidence(result: Result) -> str:
 
 def input_line(result: Result) -> str:
     """Return how pictures reach the network, in a line."""
-    told = result.meta["input"]
-    way = told["preprocessing"]
-    size = f"{told['width']:,} × {told['height']:,} px"
-    colours = "grey" if told["channels"] == 1 else str(way.get("order", "rgb")).upper()
+    network_input = result.meta["input"]
+    way = network_input["preprocessing"]
+    size = f"{network_input['width']:,} × {network_input['height']:,} px"
+    colours = "grey" if network_input["channels"] == 1 else str(way.get("order", "rgb")).upper()
     mean, std = (", ".join(f"{float(v):g}" for v in way.get(name, ())) for name in ("mean", "std"))
     top = float(way.get("range", 1.0))
-    return f"Input {size}, {colours}, values 0 to {top:g}, minus {mean}, over {std}"
+    line = tr(
+        "Input {size}, {colours}, values 0 to {top:g}, minus {mean}, over {std}",
+        size=size,
+        colours=colours,
+        top=top,
+        mean=mean,
+        std=std,
+    )
+    return "\n".join(part for part in (line, str(network_input.get("filled", ""))) if part)
 
 
 def output_line(row: Row) -> tuple[str, str]:
     """Return an output's name and, below it, its shape, type and range."""
     shape = " × ".join(f"{n:,}" for n in row["shape"])
     if not row["finite"]:
-        return str(row["name"]), f"{shape}, {row['dtype']}, has numbers that are not finite"
-    return str(row["name"]), f"{shape}, {row['dtype']}, {row['low']:.4g} to {row['high']:.4g}, mean {row['mean']:.3g}"
+        return str(row["name"]), tr(
+            "{shape}, {dtype}, has numbers that are not finite", shape=shape, dtype=row["dtype"]
+        )
+    return str(row["name"]), tr(
+        "{shape}, {dtype}, {low:.4g} to {high:.4g}, mean {mean:.3g}",
+        shape=shape,
+        dtype=row["dtype"],
+        low=row["low"],
+        high=row["high"],
+        mean=row["mean"],
+    )
 
 
 def as_text(result: Result) -> str:
     """Return everything as text for the clipboard."""
-    lines = [headline(result), evidence(result), input_line(result), "", "Outputs"]
+    lines = [headline(result), evidence(result), input_line(result), "", tr("Outputs")]
     lines += ["\t".join(output_line(row)) for row in result.meta["outputs"]]
-    for title, kind in (("Readings", READING), ("Preparations", PREPARATION)):
+    for title, kind in ((tr("Readings"), READING), (tr("Preparations"), PREPARATION)):
         rows = choices(result, kind)
         if rows:
             lines += ["", title]

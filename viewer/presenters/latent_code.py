@@ -13,13 +13,15 @@ from models.latent.space import Block, Space
 from models.latent.typicality import norm_band
 from models.params import Parameter
 from models.types import Float, Refusal, Result, Source
+from viewer.engine_texts import shown
 from viewer.session.document import Document
+from viewer.translation import tr
 
-NO_REAL_PICTURES = "Open or choose a folder of real pictures to compare with."
+NO_REAL_PICTURES = tr("Open or choose a folder of real pictures to compare with.")
 
 REACH = 4.0
 UNUSED_NATS = 0.05
-UNUSED, NOISE = "Unused dimensions", "Noise"
+UNUSED, NOISE = tr("Unused dimensions"), tr("Noise")
 CHOICE = "choice"
 
 
@@ -89,17 +91,21 @@ def controls(
             choices = tuple(str(number) for number in range(block.size))
             names = tuple(str(name) for name in description.about.get("categories", ()))
             more = {"choices": choices, "titles": names if len(names) == block.size else ()}
-            help_text = "One of these is 1, the others are 0; named by what their pictures show, where that is known."
+            help_text = tr(
+                "One of these is 1, the others are 0; named by what their pictures show, where that is known."
+            )
             found.append(Parameter(f"{CHOICE}{part.start}", _title(block), CHOICE, "0", help=help_text, **more))
             continue
         order = np.arange(block.size) if nats is None else np.argsort(-nats[part], kind="stable")
         for number in order.tolist():
             row = part.start + number
-            told = "" if nats is None else f"KL divergence {nats[row]:.2f} nats over the test set."
+            hint = "" if nats is None else tr("KL divergence {nats:.2f} nats over the test set.", nats=nats[row])
             name = f"{_title(block)} {number + 1}" if several else f"z{row}"
             title = name if nats is None else f"{name} · {nats[row]:.1f}"
             far = 1.0 if block.kind == "uniform" else reach
-            found.append(Parameter(f"z{row}", title, "float", 0.0, -far, far, 0.02, help=told or f"Number {row}."))
+            found.append(
+                Parameter(f"z{row}", title, "float", 0.0, -far, far, 0.02, help=hint or tr("Number {row}.", row=row))
+            )
             if nats is not None and nats[row] < UNUSED_NATS:
                 folded.setdefault(UNUSED, []).append(f"z{row}")
             elif several and block.kind == "gaussian":
@@ -150,8 +156,10 @@ def typical(code: Float, space: Space, folder: tuple[float, float] | None = None
         return ""
     length = float(space.norm(code[None])[0])
     low, high = _band(space.gaussian)
-    told = f"Length {length:.2f}; 95 % of the prior's: {low:.2f} to {high:.2f}"
-    return told + (f"; of the folder's: {folder[0]:.2f} to {folder[1]:.2f}" if folder else "")
+    text = tr("Length {length:.2f}; 95 % of the prior's: {low:.2f} to {high:.2f}", length=length, low=low, high=high)
+    return text + (
+        tr("; of the folder's: {folder:.2f} to {folder_2:.2f}", folder=folder[0], folder_2=folder[1]) if folder else ""
+    )
 
 
 @cache
@@ -160,7 +168,7 @@ def _band(size: int) -> tuple[float, float]:
 
 
 def _title(block: Block) -> str:
-    return (block.name or block.kind).capitalize()
+    return shown((block.name or block.kind).capitalize())
 
 
 def real_folder(document: Document) -> str:
@@ -173,4 +181,4 @@ def real_folder(document: Document) -> str:
 def real_words(document: Document) -> str:
     """Return the label that names the folder of real pictures."""
     found = real_folder(document)
-    return f"Real pictures: {Path(found).name or found}" if found else NO_REAL_PICTURES
+    return tr("Real pictures: {found}", found=Path(found).name or found) if found else NO_REAL_PICTURES

@@ -9,6 +9,7 @@ import numpy as np
 
 from models.latent.space import Space
 from models.types import Float, Pixels, Refusal
+from viewer.translation import tr
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,14 +45,16 @@ def between(ones: Float, others: Float, space: Space) -> Float:
     Categorical dimensions are left out. Raises Refusal if either set is empty or the means are equal.
     """
     if not len(ones) or not len(others):
-        raise Refusal("A direction leads from one set to another.", advice="Put codes in both.")
+        raise Refusal(tr("A direction leads from one set to another."), advice=tr("Put codes in both."))
     vector = ones.astype(np.float64).mean(0) - others.astype(np.float64).mean(0)
     for block, part in space.parts():
         if block.kind == "categorical":
             vector[part] = 0
     length = np.linalg.norm(vector)
     if length < 1e-6:
-        raise Refusal("The two sets have the same mean: there is no direction.", advice="Put other codes in one.")
+        raise Refusal(
+            tr("The two sets have the same mean: there is no direction."), advice=tr("Put other codes in one.")
+        )
     return (vector / length).astype(np.float32)
 
 
@@ -81,12 +84,12 @@ def likeness(row: int, found: Sequence[Direction]) -> str:
         return ""
     values = cosines([each.vector for each in found])[row]
     lines = [f"{each.name}: {value:+.2f}" for each, value in zip(found, values, strict=True) if each is not found[row]]
-    return "Cosine with\n" + "\n".join(lines).replace("-", "−")
+    return tr("Cosine with\n") + "\n".join(lines).replace("-", "−")
 
 
 def free_name(wanted: str, kept: Sequence[tuple[str, str]]) -> str:
     """Return a name that no kept direction has: the wanted one, with a number if it is taken."""
-    taken, base = {name for name, _ in kept}, wanted.strip() or "Direction"
+    taken, base = {name for name, _ in kept}, wanted.strip() or tr("Direction")
     names = (base, *(f"{base} {number}" for number in range(2, len(taken) + 3)))
     return next(name for name in names if name not in taken)
 

@@ -18,12 +18,13 @@ from models.types import Float, Pixels, Result
 from viewer.presenters import latent_code
 from viewer.session import request_plan
 from viewer.session.document import Document, Key
+from viewer.translation import tr
 
 INSPECTION, SLOT = "interpolate", "timeline"
 FRAMES = 120
 HINTS = (
-    "Press K to keep this code as a key; two make a path.",
-    "Go to another code and press K again: two make a path.",
+    tr("Press K to keep this code as a key; two make a path."),
+    tr("Go to another code and press K again: two make a path."),
 )
 Double = NDArray[np.float64]
 
@@ -112,21 +113,21 @@ class PathFrames:
             found["score"] = (times, self.result.arrays["score"])
         return {name: (x, y.astype(np.float64)) for name, (x, y) in found.items()}
 
-    def told(self, frame: int) -> str:
+    def frame_text(self, frame: int) -> str:
         """Return in words what is known about a frame."""
         seconds = frame / self.fps
         arrays, band = self.result.arrays, self.result.meta["band"]
-        parts = [f"{seconds:.2f} s", f"frame {frame:,} of {len(self) - 1:,}"]
-        parts += [f"length {arrays['norms'][frame]:.2f}"] if band else []
-        parts.append(f"step {arrays['speed'][min(frame, len(arrays['speed']) - 1)]:.3g}")
-        parts += [f"score {arrays['score'][frame]:.0f} %"] if "score" in arrays else []
+        parts = [f"{seconds:.2f} s", tr("frame {frame:,} of {what:,}", frame=frame, what=len(self) - 1)]
+        parts += [tr("length {norms:.2f}", norms=arrays["norms"][frame])] if band else []
+        parts.append(tr("step {speed:.3g}", speed=arrays["speed"][min(frame, len(arrays["speed"]) - 1)]))
+        parts += [tr("score {score:.0f} %", score=arrays["score"][frame])] if "score" in arrays else []
         return " · ".join(parts)
 
     def remarks(self) -> str:
         """Return in words how uniform the visual speed is, with warnings if there are any."""
         before, after = (self.result.meta["variation"][name] for name in ("before", "after"))
         where = str(self.result.meta["features"]).lower()
-        even = f"The step in {where} varies by {100 * before:.1f} %"
+        even = tr("The step in {where} varies by {before:.1f} %", where=where, before=100 * before)
         if self.result.meta["parameters"]["retime"]:
-            even += f" as timed, by {100 * after:.1f} % at constant speed"
+            even += tr(" as timed, by {after:.1f} % at constant speed", after=100 * after)
         return " ".join([f"{even}.", *self.result.meta["remarks"]])

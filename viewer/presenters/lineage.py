@@ -11,6 +11,7 @@ from models.inspection import Description
 from models.types import Result
 from viewer.canvas.layers import CORRECT, MISSED, NO_CLASS, Boxes, Layer, Links
 from viewer.session.document import Document
+from viewer.translation import tr, trn
 
 ANCHOR, PROPOSAL, BOX, REMOVED, REMOVER = (
     f"lineage {part}" for part in ("anchor", "proposal", "box", "removed", "remover")
@@ -19,15 +20,15 @@ REGION, LOST, TAKER, HIDDEN = "region", "missed best", "missed remover", "hidden
 ANCHOR_COLOUR, PROPOSAL_COLOUR = 1, 2
 MOST_LABELLED = 2
 QUERY = "query"
-ORIGINS = {"anchor": "Anchor", "cell": "Grid cell", QUERY: "Row of the output"}
+ORIGINS = {"anchor": tr("Anchor"), "cell": tr("Grid cell"), QUERY: tr("Row of the output")}
 Facts = list[tuple[str, str]]
 FATES = {
-    "low": "Below the score",
-    "suppressed": "Removed by NMS",
-    "hidden": "Class hidden",
-    "cut": "Beyond the maximum",
-    "no proposal": "Not proposed",
-    "no candidate": "Not a candidate",
+    "low": tr("Below the score"),
+    "suppressed": tr("Removed by NMS"),
+    "hidden": tr("Class hidden"),
+    "cut": tr("Beyond the maximum"),
+    "no proposal": tr("Not proposed"),
+    "no candidate": tr("Not a candidate"),
 }
 
 
@@ -67,11 +68,11 @@ def lineage_layers(result: Result, *, alone: bool = False) -> list[Layer]:
         layers.append(Boxes(REMOVER, arrays["remover"], at, [text], ids=np.array([by["id"]])))
         layers.append(_links("lineage link", box, arrays["remover"], colour))
     if finding["origin"]["kind"] != QUERY:
-        text = f"{finding['origin']['kind']}, level {finding['origin']['level']}"
+        text = tr("{kind}, level {level}", kind=finding["origin"]["kind"], level=finding["origin"]["level"])
         origin = Boxes(ANCHOR, arrays["origin"], np.array([ANCHOR_COLOUR]), [text], dashed=True, hoverable=False)
         layers.append(origin)
     if len(arrays["proposal"]):
-        text = f"proposal {finding['objectness']['value']:.2f}"
+        text = tr("proposal {value:.2f}", value=finding["objectness"]["value"])
         proposal = Boxes(PROPOSAL, arrays["proposal"], np.array([PROPOSAL_COLOUR]), [text], width=1.2, hoverable=False)
         layers.append(proposal)
     shown = ending["fate"] == "shown"
@@ -87,17 +88,33 @@ def origin_facts(finding: Mapping[str, Any], box: np.ndarray) -> Facts:
     """Describe the anchor, cell or query; rows and columns count from 0, sizes are also given in network pixels."""
     origin = finding["origin"]
     if origin["kind"] == QUERY:
-        return [("Number", f"{origin['column']:,} of {origin['columns']:,}"), ("Box", box_text(box))]
+        return [
+            (tr("Number"), tr("{column:,} of {columns:,}", column=origin["column"], columns=origin["columns"])),
+            (tr("Box"), box_text(box)),
+        ]
     facts = [
-        ("Level", f"{origin['level']} ({origin['rows']:,} × {origin['columns']:,} cells)"),
-        ("Cell", f"row {origin['row']:,}, column {origin['column']:,}"),
+        (
+            tr("Level"),
+            tr(
+                "{level} ({rows:,} × {columns:,} cells)",
+                level=origin["level"],
+                rows=origin["rows"],
+                columns=origin["columns"],
+            ),
+        ),
+        (tr("Cell"), tr("row {row:,}, column {column:,}", row=origin["row"], column=origin["column"])),
     ]
     if origin["per_cell"] > 1:
-        facts.append(("In the cell", f"{origin['of_cell'] + 1} of {origin['per_cell']}"))
+        facts.append(
+            (
+                tr("In the cell"),
+                tr("{of_cell} of {per_cell}", of_cell=origin["of_cell"] + 1, per_cell=origin["per_cell"]),
+            )
+        )
     facts += [
-        ("Box", box_text(box)),
-        ("Scale", _both(f"{origin['scale']:.1f}", f"{origin['scale_network']:.1f}", unit=" px")),
-        ("Ratio w/h", _both(f"{origin['ratio']:.2f}", f"{origin['ratio_network']:.2f}")),
+        (tr("Box"), box_text(box)),
+        (tr("Scale"), _both(f"{origin['scale']:.1f}", f"{origin['scale_network']:.1f}", unit=" px")),
+        (tr("Ratio w/h"), _both(f"{origin['ratio']:.2f}", f"{origin['ratio_network']:.2f}")),
     ]
     return facts
 
@@ -110,35 +127,50 @@ def proposal_facts(finding: Mapping[str, Any], box: np.ndarray) -> Facts:
     if "pool_rank" not in found:
         return _factor_facts(found)
     pool = (
-        f"{found['pool_rank']:,} of {found['pool_of']:,}" if found["pool_rank"] else "not among the best of its level"
+        tr("{pool_rank:,} of {pool_of:,}", pool_rank=found["pool_rank"], pool_of=found["pool_of"])
+        if found["pool_rank"]
+        else tr("not among the best of its level")
     )
     stopped = {
-        "": f"{found['proposal_rank'] or 0:,} of {found['proposals']:,}",
-        "pool": "not reached",
-        "score": "below Proposal score",
-        "nms": f"removed by a better one, IoU {found.get('removed_iou', 0.0):.2f}",
-        "top_n": "beyond Proposals kept",
+        "": tr(
+            "{proposal_rank:,} of {proposals:,}",
+            proposal_rank=found["proposal_rank"] or 0,
+            proposals=found["proposals"],
+        ),
+        "pool": tr("not reached"),
+        "score": tr("below Proposal score"),
+        "nms": tr("removed by a better one, IoU {removed_iou:.2f}", removed_iou=found.get("removed_iou", 0.0)),
+        "top_n": tr("beyond Proposals kept"),
     }
     return [
-        ("Objectness", f"{found['value']:.4f}"),
-        ("Of all anchors", f"{found['rank']:,} of {found['of']:,}"),
-        ("Of its level", f"{found['level_rank']:,} of {found['level_of']:,}"),
-        ("Of the pool", pool),
-        ("Of proposals", stopped[found["stopped"]]),
-        ("Box", box_text(box)),
+        (tr("Objectness"), f"{found['value']:.4f}"),
+        (tr("Of all anchors"), tr("{rank:,} of {of:,}", rank=found["rank"], of=found["of"])),
+        (
+            tr("Of its level"),
+            tr("{level_rank:,} of {level_of:,}", level_rank=found["level_rank"], level_of=found["level_of"]),
+        ),
+        (tr("Of the pool"), pool),
+        (tr("Of proposals"), stopped[found["stopped"]]),
+        (tr("Box"), box_text(box)),
     ]
 
 
 def _factor_facts(found: Mapping[str, Any]) -> Facts:
     """Describe the objectness of a one-stage detector, a factor of its scores."""
     facts = [
-        ("Objectness", f"{found['value']:.4f}"),
-        ("Of all", f"{found['rank']:,} of {found['of']:,}"),
-        ("Of its level", f"{found['level_rank']:,} of {found['level_of']:,}"),
+        (tr("Objectness"), f"{found['value']:.4f}"),
+        (tr("Of all"), tr("{rank:,} of {of:,}", rank=found["rank"], of=found["of"])),
+        (
+            tr("Of its level"),
+            tr("{level_rank:,} of {level_of:,}", level_rank=found["level_rank"], level_of=found["level_of"]),
+        ),
     ]
     if found["alone"] is not None:
-        facts.append(("Class alone", f"{found['alone']:.4f}"))
-    return [*facts, ("Score", "√(objectness × class)" if found["combine"] != "product" else "objectness × class")]
+        facts.append((tr("Class alone"), f"{found['alone']:.4f}"))
+    return [
+        *facts,
+        (tr("Score"), tr("√(objectness × class)") if found["combine"] != "product" else tr("objectness × class")),
+    ]
 
 
 def origin_title(finding: Mapping[str, Any]) -> str:
@@ -148,14 +180,14 @@ def origin_title(finding: Mapping[str, Any]) -> str:
 
 def proposal_title(finding: Mapping[str, Any]) -> str:
     """Return the title of the facts that follow the origin."""
-    return "Proposal" if finding["objectness"] is None or "pool_rank" in finding["objectness"] else "Objectness"
+    return tr("Proposal") if finding["objectness"] is None or "pool_rank" in finding["objectness"] else tr("Objectness")
 
 
 def absent_text(finding: Mapping[str, Any]) -> str:
     """Return why there is no objectness and no proposal, or only no proposal, a line each."""
     absent = finding["absent"]
     if not absent:
-        return "One stage:\nno objectness,\nno proposals."
+        return tr("One stage:\nno objectness,\nno proposals.")
     return "\n".join(f"{title}: {reason[0].lower()}{reason[1:]}" for title, reason in absent.items())
 
 
@@ -164,11 +196,11 @@ def ending_text(finding: Mapping[str, Any]) -> str:
     end = finding["end"]
     match end["fate"]:
         case "shown":
-            return f"{end['rank']:,} of {end['shown']:,} shown"
+            return tr("{rank:,} of {shown:,} shown", rank=end["rank"], shown=end["shown"])
         case "cut":
-            return f"Number {end['rank']:,}: beyond the maximum of {end['shown']:,}"
+            return tr("Number {rank:,}: beyond the maximum of {shown:,}", rank=end["rank"], shown=end["shown"])
         case "low":
-            return f"Below the score of {end['threshold']:g}"
+            return tr("Below the score of {threshold:g}", threshold=end["threshold"])
     return FATES[end["fate"]]
 
 
@@ -177,22 +209,22 @@ def headline(finding: Mapping[str, Any], box: np.ndarray) -> str:
     score = finding["class"]
     if score is None or not len(box):
         return f"{finding['name']} · {ending_text(finding)}"
-    place = "best" if score["rank"] == 1 else f"number {score['rank']}"
+    place = tr("best") if score["rank"] == 1 else tr("number {rank}", rank=score["rank"])
     parts = [f"{finding['name']} {score['score']:.4f}", ending_text(finding)]
-    return " · ".join([*parts, f"{place} of {score['of']} classes", box_text(box)])
+    return " · ".join([*parts, tr("{place} of {of} classes", place=place, of=score["of"]), box_text(box)])
 
 
 def suppression_text(finding: Mapping[str, Any], removed: int) -> str:
     """Return what suppression did to the box, or what the box suppressed, as the title of a list of boxes."""
     if "remover" in finding["end"]:
-        return "Removed by"
-    return f"Removed {removed:,} {'box' if removed == 1 else 'boxes'}" if removed else "Removed no box"
+        return tr("Removed by")
+    return trn("Removed {n:,} box", "Removed {n:,} boxes", removed) if removed else tr("Removed no box")
 
 
 def below_text(finding: Mapping[str, Any]) -> str:
     """Return how many boxes below the score threshold it also suppressed, "" for none."""
     below = finding["end"]["removed_below"]
-    return f"and {below:,} below the score" if below else ""
+    return tr("and {below:,} below the score", below=below) if below else ""
 
 
 def lineage_text(result: Result) -> str:
@@ -200,23 +232,35 @@ def lineage_text(result: Result) -> str:
     finding, arrays, classes = result.meta["finding"], result.arrays, result.meta["classes"]
     end = finding["end"]
     lines = [headline(finding, arrays["box"])]
-    lines += [f"  Corners: {', '.join(f'{float(v):.2f}' for v in box)}" for box in arrays["box"]]
+    lines += [tr("  Corners: {what}", what=", ".join(f"{float(v):.2f}" for v in box)) for box in arrays["box"]]
     lines += [origin_title(finding)]
     lines += _indented(origin_facts(finding, arrays["origin"]))
     proposal = proposal_facts(finding, arrays["proposal"])
     if proposal:
         lines += [proposal_title(finding), *_indented(proposal)]
     else:
-        lines += absent_text(finding).split("\n") if finding["absent"] else ["One stage: no objectness, no proposals"]
+        lines += (
+            absent_text(finding).split("\n") if finding["absent"] else [tr("One stage: no objectness, no proposals")]
+        )
     if len(arrays["class_scores"]):
-        lines += ["Class scores", *_indented([(n, f"{s:.6f}") for _, n, s in class_scores(result)])]
+        lines += [tr("Class scores"), *_indented([(n, f"{s:.6f}") for _, n, s in class_scores(result)])]
     suppression = suppression_text(finding, len(arrays["removed_ids"])), below_text(finding)
     lines.append(" ".join(part for part in suppression if part))
     if "remover" in end:
         by = end["remover"]
-        lines.append(f"  {classes[by['label']]} {by['score']:.4f} at IoU {by['iou']:.4f}")
+        lines.append(
+            tr(
+                "  {classes} {score:.4f} at IoU {iou:.4f}",
+                classes=classes[by["label"]],
+                score=by["score"],
+                iou=by["iou"],
+            )
+        )
     columns = (arrays["removed_labels"], arrays["removed_scores"], arrays["removed_iou"])
-    lines += [f"  {classes[k]} {s:.4f} at IoU {iou:.4f}" for k, s, iou in zip(*columns, strict=True)]
+    lines += [
+        tr("  {classes} {s:.4f} at IoU {iou:.4f}", classes=classes[k], s=s, iou=iou)
+        for k, s, iou in zip(*columns, strict=True)
+    ]
     return "\n".join(lines)
 
 
@@ -238,10 +282,10 @@ def missed_layers(region: tuple[float, ...], result: Result | None) -> list[Laye
         return [frame]
     finding, arrays = result.meta["finding"], result.arrays
     best, layers = finding["best"], []
-    title = next((rung["title"] for rung in finding["rungs"] if rung["id"] == finding["stage"]), "")
+    title = next((step["title"] for step in finding["stages"] if step["id"] == finding["stage"]), "")
     if len(arrays["best"]):
         label = best["label"] if best else NO_CLASS
-        text = f"{best['name']} {best['score']:.2f} · {title}" if best else "nearest box"
+        text = f"{best['name']} {best['score']:.2f} · {title}" if best else tr("nearest box")
         layers.append(Boxes(LOST, arrays["best"], np.array([label]), [text], dashed=True, width=1.5))
     if len(arrays["remover"]):
         taker = finding["taker"]
@@ -263,15 +307,16 @@ def missed_text(result: Result) -> str:
     """Return why an object was missed, as lines of text for the clipboard."""
     finding = result.meta["finding"]
     lines = [" ".join(part for part in (finding["verdict"], finding["remark"]) if part)]
-    lines += [f"{rung['title']}: {rung['state']}. {rung['text']}".rstrip(". ") for rung in finding["rungs"]]
+    lines += [f"{step['title']}: {step['state']}. {step['text']}".rstrip(". ") for step in finding["stages"]]
     return "\n".join([*lines, *(remedy_text(remedy) for remedy in finding["remedies"])])
 
 
 def remedy_text(remedy: Mapping[str, Any]) -> str:
     """Return the effect of a change as a button's text: "Set Score to 0.37 (+2 other boxes)"."""
     others, lost = remedy["others"], remedy["lost"]
-    parts = [f"+{others:,} other {'box' if others == 1 else 'boxes'}"] if others else []
-    parts += [f"{lost:,} fewer" if others else f"{lost:,} {'box' if lost == 1 else 'boxes'} fewer"] if lost else []
+    parts = [trn("+{n:,} other box", "+{n:,} other boxes", others)] if others else []
+    if lost:
+        parts += [tr("{n:,} fewer", n=lost) if others else trn("{n:,} box fewer", "{n:,} boxes fewer", lost)]
     return remedy["text"] + (f" ({', '.join(parts)})" if parts else "")
 
 
@@ -280,12 +325,16 @@ def box_text(boxes: np.ndarray) -> str:
     if not len(boxes):
         return ""
     x0, y0, x1, y1 = (float(v) for v in boxes[0])
-    return f"{x1 - x0:.0f}\u00a0×\u00a0{y1 - y0:.0f} at {x0:.0f},\u00a0{y0:.0f}"
+    return tr("{x1:.0f}\u00a0×\u00a0{y1:.0f} at {x0:.0f},\u00a0{y0:.0f}", x1=x1 - x0, y1=y1 - y0, x0=x0, y0=y0)
 
 
 def _both(value: str, within: str, *, unit: str = "") -> str:
     """Return a length in the picture, and in the network's input if it differs there."""
-    return value + unit if value == within else f"{value}{unit} (network {within})"
+    return (
+        value + unit
+        if value == within
+        else tr("{value}{unit} (network {within})", value=value, unit=unit, within=within)
+    )
 
 
 def _links(name: str, ends: np.ndarray, keepers: np.ndarray, colours: np.ndarray) -> Links:

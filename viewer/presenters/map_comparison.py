@@ -16,6 +16,7 @@ from viewer.presenters.heatmap import Rect
 from viewer.session import request_plan
 from viewer.session.document import Document, Look
 from viewer.session.lookup import label_of, word_for
+from viewer.translation import tr
 
 QUEUE = "maps"
 BEST_SLOT = "maps.best"
@@ -25,7 +26,7 @@ BEST = 3
 MOST_CELLS = 24
 MOST_PICTURES = 4
 FINEST = 512
-SCALES = {"method": "One scale a method", "all": "One scale for all", "cell": "A scale for each map"}
+SCALES = {"method": tr("One scale a method"), "all": tr("One scale for all"), "cell": tr("A scale for each map")}
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,13 @@ from models import quantity
 from models.requests import Request
 from models.types import Failure, Float, Result, Source
 from viewer.canvas.layers import Heat
+from viewer.engine_texts import shown
 from viewer.presenters import heatmap, map_comparison
 from viewer.presenters.heatmap import value_at
 from viewer.presenters.map_comparison import Cell, Difference, within
 from viewer.session.document import SIGNED, Document, Look
 from viewer.session.lookup import title_for, word_for
+from viewer.translation import tr
 
 Share = tuple[float, float]
 
@@ -33,7 +35,7 @@ class Signs(TypedDict):
 
 KEPT_MOST = 96
 WAITS = "…"
-NOT_COMPARED = "These two cannot be subtracted: {}"
+NOT_COMPARED = tr("These two cannot be subtracted: {}")
 HEAD = ("picture", "method", "target", "score", "probability", "lowest", "highest", "scale_end", "verdict", "reason")
 _heats: dict[Hashable, tuple[Result, Heat]] = {}
 
@@ -74,7 +76,7 @@ def tiles(
         elif isinstance(answer, Failure):
             tile = replace(tile, note=answer.text, tip=f"{tile.tip}\n{answer.text}")
         else:
-            tile = replace(tile, note=WAITS, tip=f"{tile.tip}\nNot there yet", waits=True)
+            tile = replace(tile, note=WAITS, tip=f"{tile.tip}\n{tr('Not computed yet')}", waits=True)
         result = answer if isinstance(answer, Result) else None
         shown.append(Shown(cell, tile, request, result, ends.get(cell, 0.0)))
     return Found(shown, *_scale(ends, signs, titles, look, mode))
@@ -88,7 +90,7 @@ def subtracted(a: Shown, b: Shown, look: Look) -> tuple[Difference | None, Tile,
     if a.result is None or b.result is None:
         return None, replace(empty, note=WAITS, waits=True), bar, names
     if a.cell.source != b.cell.source and a.tile.size != b.tile.size:
-        why = NOT_COMPARED.format("their pictures differ in size.")
+        why = NOT_COMPARED.format(tr("their pictures differ in size."))
         return None, replace(empty, note=why), bar, names
     same = a.cell.method == b.cell.method
     one, other = (
@@ -98,7 +100,7 @@ def subtracted(a: Shown, b: Shown, look: Look) -> tuple[Difference | None, Tile,
     )
     found = map_comparison.difference(one, other, same=same, look=look)
     if found is None:
-        why = NOT_COMPARED.format("they cover no part of the picture together.")
+        why = NOT_COMPARED.format(tr("they have no part of the picture in common."))
         return None, replace(empty, note=why), bar, names
     plain = replace(look, sign=SIGNED, scale=0.0)
     end = heatmap.end_of(found.values, plain)
@@ -108,7 +110,11 @@ def subtracted(a: Shown, b: Shown, look: Look) -> tuple[Difference | None, Tile,
     )
     if not np.any(found.values):
         tile = replace(tile, heat=None, note="A and B are the same.")
-    unit = "each divided by its own end of scale first, for their units differ" if not same else "in the method's unit"
+    unit = (
+        tr("each divided by its own end of scale first, because their units differ")
+        if not same
+        else tr("in the method's unit")
+    )
     return found, tile, (-end, end, heatmap.DIVERGING), f"{names}; {unit}"
 
 
@@ -119,8 +125,8 @@ def class_rows(best: Result | None, chosen: Sequence[str], classes: Sequence[str
         names, columns = best.meta["classes"], (best.arrays["labels"].tolist(), quantity.numbers(best).tolist())
         chances = quantity.of(best) == quantity.PROBABILITY
         texts = [f"{v:.3f}" if chances else quantity.in_digits(v) for v in columns[1]]
-        told = zip(columns[0], texts, strict=True)
-        rows = {word_for(label, names): f"{names[label]}\t{text}" for label, text in told}
+        entries = zip(columns[0], texts, strict=True)
+        rows = {word_for(label, names): f"{names[label]}\t{text}" for label, text in entries}
     rows |= {word: title_for(word, classes) for word in chosen if word not in rows}
     return [(name, title, "") for name, title in rows.items()]
 
@@ -136,29 +142,31 @@ def text(shown: Sequence[Shown]) -> str:
         meta, values = one.result.meta, one.result.arrays["map"]
         chance = "" if meta["probability"] is None else f"{meta['probability']:.6g}"
         numbers = (float(values.min()), float(values.max()), one.end)
-        told = (str(meta["target"]), f"{meta['score']:.6g}", chance, *(f"{v:.6g}" for v in numbers))
-        lines.append((*about, *told, str(meta["verdict"]), str(meta["reason"])))
+        cells = (str(meta["target"]), f"{meta['score']:.6g}", chance, *(f"{v:.6g}" for v in numbers))
+        lines.append((*about, *cells, str(meta["verdict"]), str(meta["reason"])))
     return "\n".join("\t".join(line) for line in lines) + "\n"
 
 
 def _with_map(tile: Tile, result: Result, look: Look, end: float) -> Tile:
     meta, values = result.meta, result.arrays["map"]
     said = heatmap.words(values, signed=meta["signed"])
-    badge = "partial" if meta["verdict"] == "partial" else ""
-    chance = "" if meta["probability"] is None else f", probability {meta['probability']:.3f}"
+    badge = tr("partial") if meta["verdict"] == "partial" else ""
+    chance = (
+        "" if meta["probability"] is None else tr(", probability {probability:.3f}", probability=meta["probability"])
+    )
     score = f"{quantity.TITLES[meta['quantity']]} {meta['score']:.4g}{chance}"
-    lines = [tile.tip, score, f"From {values.min():.3g} to {values.max():.3g}"]
-    lines += [f"Layer {meta['layer']}"] if meta.get("layer") else []
-    lines += [f"Completeness off by {meta['delta']:.2%}"] if meta["delta"] is not None else []
-    lines += [str(meta["reason"])] if meta["reason"] else []
-    lines += ["Still being refined"] if meta.get("partial") else []
+    lines = [tile.tip, score, tr("From {values:.3g} to {values_2:.3g}", values=values.min(), values_2=values.max())]
+    lines += [tr("Layer {layer}", layer=meta["layer"])] if meta.get("layer") else []
+    lines += [tr("Completeness off by {delta:.2%}", delta=meta["delta"])] if meta["delta"] is not None else []
+    lines += [shown(str(meta["reason"]))] if meta["reason"] else []
+    lines += [tr("Still being refined")] if meta.get("partial") else []
     return replace(
         tile,
         heat=_heat(result, look, end) if np.any(values) else None,
         values=values,
         extent=tuple(meta["extent"]),
         note=said,
-        badge=badge or ("refining" if meta.get("partial") else ""),
+        badge=badge or (tr("refining") if meta.get("partial") else ""),
         tip="\n".join([*lines, *([said] if said else [])]),
         foot=ends_of(heatmap.scale_of(end, look, **_named(heatmap.signs_of(values, look)))),
     )
@@ -194,17 +202,21 @@ def _scale(
     around = any(all(both) for both in signs.values())
     largest = max(ends.values(), default=1.0)
     if mode == "all" or look.scale > 0 or len(set(ends.values())) == 1:
-        percentile = f"the largest of their {look.clip:g}\u00a0% percentiles"
-        text = f"One scale for all maps, {within(largest, around=around)}: {percentile}"
-        text = f"Locked at {within(look.scale, around=around)}" if look.scale > 0 else text
+        percentile = tr("the largest of their {clip:g}\u00a0% percentiles", clip=look.clip)
+        text = tr(
+            "One scale for all maps, {within}: {percentile}",
+            within=within(largest, around=around),
+            percentile=percentile,
+        )
+        text = tr("Locked at {within}", within=within(look.scale, around=around)) if look.scale > 0 else text
         return _bars(largest, signs.values(), look), text
     bars = _bars(1.0, signs.values(), look)
     if mode == "cell":
-        return bars, "Each map has a scale of its own, under it: colours compare nothing between maps"
+        return bars, tr("Each map has a scale of its own, under it: colours cannot be compared between maps")
     each = {titles.get(cell.method, cell.method): end for cell, end in ends.items()}
     both = {titles.get(cell.method, cell.method) for cell, pair in signs.items() if all(pair)}
     listed = " · ".join(f"{name} {within(end, around=name in both)}" for name, end in each.items())
-    return bars, f"1 is the end of a method's scale: {listed}"
+    return bars, tr("1 is the end of a method's scale: {listed}", listed=listed)
 
 
 def _bars(end: float, signs: Collection[tuple[bool, bool]], look: Look) -> tuple[Bar, ...]:
@@ -230,7 +242,7 @@ def ends_of(scale: Bar) -> str:
 def _target(cell: Cell, answer: Answer | None) -> str:
     if isinstance(answer, Result):
         return str(answer.meta["target"]).partition(" of box ")[0]  # a box's number means nothing to the user
-    return cell.target or "best class"
+    return cell.target or tr("best class")
 
 
 def _size(answer: Answer | None) -> tuple[int, int]:

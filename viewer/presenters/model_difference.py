@@ -22,6 +22,7 @@ from viewer.presenters.instances import MASKS
 from viewer.presenters.map_comparison import Difference
 from viewer.session.document import SIGNED, Look
 from viewer.session.lookup import class_name, name_of
+from viewer.translation import tr
 
 MAP_LAYER = "difference"
 # Layers that use the colours of classes.
@@ -155,8 +156,11 @@ def marked(layers: Sequence[Layer], pairs: Pairs, *, first: bool) -> list[Layer]
         if isinstance(layer, Boxes) and layer.id == DETECTIONS:
             hit = [number in alone for number in layer.ids.tolist()]
             colours = np.where(hit, role, layer.colours)
-            told = [f"{layer.text(row)} only in {where}" if hit[row] else layer.text(row) for row in range(len(layer))]
-            found.append(replace(layer, colours=colours, texts=told))
+            labelled = [
+                tr("{layer} only in {where}", layer=layer.text(row), where=where) if hit[row] else layer.text(row)
+                for row in range(len(layer))
+            ]
+            found.append(replace(layer, colours=colours, texts=labelled))
         else:
             found.append(layer)
     return found

@@ -16,6 +16,7 @@ from models.cards.knowledge import Offer
 from models.inspection import Description
 from models.types import Pixels, Result
 from viewer.session.document import Document
+from viewer.translation import tr
 
 COLOURED = 12.0  # mean distance of a pixel's largest and smallest value, of 255, from which a picture is in colour
 STEP = 8  # of pixels looked at
@@ -25,9 +26,10 @@ CAPABLE = {
     "Classifies": "classification",
     "SegmentsPicture": "segmentation",
     "Generates": "generation",
+    "EstimatesLikelihood": "likelihood",
 }
-OTHERS = "For everyday photographs choose another model:"
-OTHER_THINGS = "Anything else is taken for one of them; others know more:"
+OTHERS = tr("For everyday photographs choose another model:")
+OTHER_THINGS = tr("Anything else is taken for one of them; others know more:")
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,9 @@ def line(
     about = description.about
     task = next((kind for need, kind in CAPABLE.items() if need in description.capabilities), "")
     knows = knowledge.sentence(document.model, task, description.classes, about)
-    if pixels is None or document.source is None:
-        return Line(knows)
+    makes = "Generates" in description.capabilities and "Encodes" not in description.capabilities
+    if pixels is None or document.source is None or makes:
+        return Line(knows)  # of a picture that it is not asked about, there is nothing to say
     remarks = tuple(filter(None, (_colours(about, pixels), _small(about, pixels), _outside(results))))
     domain, own = knowledge.domain(about), model_name.split(document.model)[0]
     foreign = cards.samples(document.model) not in Path(document.source.path).parents
@@ -77,7 +80,7 @@ def _colours(about: Mapping[str, Any], pixels: Pixels) -> str:
     few = pixels[::STEP, ::STEP].astype(np.int16)
     if float((few.max(-1) - few.min(-1)).mean()) < COLOURED:
         return ""
-    return "This picture is in colour, and the model was made for grey ones."
+    return tr("This picture is in colour, and the model was made for grey ones.")
 
 
 def _small(about: Mapping[str, Any], pixels: Pixels) -> str:
@@ -86,9 +89,12 @@ def _small(about: Mapping[str, Any], pixels: Pixels) -> str:
     height, width = pixels.shape[:2]
     if not side or max(height, width) * FAR_SMALLER > side:
         return ""
-    return (
-        f"This picture has {width} × {height} pixels and is enlarged {side / max(height, width):.0f} times "
-        f"for the network: there is little in it to see."
+    return tr(
+        "This picture has {width} × {height} pixels and is enlarged {side:.0f} times "
+        "for the network: there is little in it to see.",
+        width=width,
+        height=height,
+        side=side / max(height, width),
     )
 
 
@@ -111,4 +117,4 @@ def _outside(results: Mapping[str, tuple[Any, Result]]) -> str:
     meta = results["anatomy"][1].meta if "anatomy" in results else {}
     if not meta.get("outside"):
         return ""
-    return " ".join(filter(None, ("This picture is unlike those the model was made for.", meta.get("typical", ""))))
+    return " ".join(filter(None, (tr("This picture is unlike those the model was made for."), meta.get("typical", ""))))

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from models.cards.card import BACKGROUND
 from models.types import Result
 from viewer.canvas.layers import Labels
+from viewer.translation import tr
 
 LAYER = "classes"
-TITLES = ("Class", "Share of the picture", "Mean probability")
+TITLES = (tr("Class"), tr("Share of the picture"), tr("Mean probability"))
 Line = tuple[int, str, float, float]
 
 

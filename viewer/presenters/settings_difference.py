@@ -12,6 +12,7 @@ from models.detection.suppression import columns_of, overlap
 from models.types import Bool, Int, Result
 from viewer.canvas.layers import CHANGED, ONLY_A, ONLY_B, Boxes
 from viewer.presenters import detections
+from viewer.translation import tr
 
 LAYER = "compare"
 SAME_PLACE_IOU = 0.5
@@ -77,9 +78,22 @@ def layers(difference: Difference, *, labels: bool = True, selected: int = -1) -
         made("before", b, moved, role=CHANGED, dashed=True, width=1.2, hoverable=False),
         made("changed", a, now, changed, role=CHANGED, labelled=labels),
         made(
-            "only b", b, only_b, [f"{texts_b[i]} only in B" for i in only_b], role=ONLY_B, dashed=True, labelled=labels
+            "only b",
+            b,
+            only_b,
+            [tr("{texts_b} only in B", texts_b=texts_b[i]) for i in only_b],
+            role=ONLY_B,
+            dashed=True,
+            labelled=labels,
         ),
-        made("only a", a, only_a, [f"{texts_a[i]} only in A" for i in only_a], role=ONLY_A, labelled=labels),
+        made(
+            "only a",
+            a,
+            only_a,
+            [tr("{texts_a} only in A", texts_a=texts_a[i]) for i in only_a],
+            role=ONLY_A,
+            labelled=labels,
+        ),
     ]
 
 
@@ -87,7 +101,11 @@ def _change(d: Difference, row_a: int, row_b: int) -> str:
     """Return class and score in A, and the score in B, or that only the box differs."""
     name = d.a.meta["classes"][d.a.arrays["labels"][row_a]]
     scores = [f"{each.arrays['scores'][row]:.2f}" for each, row in ((d.a, row_a), (d.b, row_b))]
-    return f"{name} {scores[0]} moved" if scores[0] == scores[1] else f"{name} {scores[0]}, in B {scores[1]}"
+    return (
+        tr("{name} {scores} moved", name=name, scores=scores[0])
+        if scores[0] == scores[1]
+        else tr("{name} {scores}, in B {scores_2}", name=name, scores=scores[0], scores_2=scores[1])
+    )
 
 
 def _moved(a: Result, b: Result, pairs: Int) -> Bool:

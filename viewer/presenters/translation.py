@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from models.types import Result
+from models.types import Pixels, Result
 from viewer.canvas.layers import Heat, Layer, Overlay
+from viewer.engine_texts import shown
+from viewer.translation import tr
 
 NAME = "translation"
 SPLIT, OUTPUT, DIFFERENCE, INPUT = "split", "output", "difference", "input"
 TITLES = {
-    SPLIT: "Before and after",
-    OUTPUT: "After",
-    DIFFERENCE: "Difference",
-    INPUT: "Before, as the network got it",
+    SPLIT: tr("Before and after"),
+    OUTPUT: tr("After"),
+    DIFFERENCE: tr("Difference"),
+    INPUT: tr("Before, as the network got it"),
 }
 EQUAL_DB = 1000.0
 LEAST_END = 1e-6
 Facts = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """A picture (h, w, 3) uint8 with a caption, what is told of it, and whether it is the one taken now."""
+
+    pixels: Pixels
+    caption: str
+    told: str
+    own: bool
 
 
 def layers(result: Result, shown: str, split: float) -> list[Layer]:
@@ -42,17 +56,72 @@ def facts(result: Result) -> Facts:
     """Return what is known of the output, as (name, value) pairs."""
     meta, (high, wide) = result.meta, result.arrays["output"].shape[:2]
     difference = result.arrays["difference"]
-    larger = f", {meta['times']:g} times the sides" if meta["times"] != 1 else ""
-    told = [
-        ("Gives", str(meta["way_title"])),
-        ("Output", f"{wide:,} × {high:,} px{larger}"),
-        ("Changed", f"by {float(np.abs(difference).mean()):.4f} on average, {end_of(result):.3f} at most, of 0 to 1"),
+    larger = tr(", {times:g} times the sides", times=meta["times"]) if meta["times"] != 1 else ""
+    lines = [
+        (tr("Gives"), str(meta["way_title"])),
+        (tr("Output"), f"{wide:,} × {high:,} px{larger}"),
+        (
+            tr("Changed"),
+            tr(
+                "by {difference:.4f} on average, {end_of:.3f} at most, of 0 to 1",
+                difference=float(np.abs(difference).mean()),
+                end_of=end_of(result),
+            ),
+        ),
     ]
     if meta["beyond"] > 0:
-        told.append(("Cut", f"{meta['beyond']:.2%} of the values were below black or above white"))
+        lines.append(
+            (tr("Cut"), tr("{beyond:.2%} of the values were below black or above white", beyond=meta["beyond"]))
+        )
     if meta["tiles"] > 1:
-        told.append(("Tiles", f"{meta['tiles']:,}; the largest step where two meet is {meta['seam']:.4f} of 0 to 1"))
-    return told
+        lines.append(
+            (
+                tr("Tiles"),
+                tr(
+                    "{tiles:,}; the largest step where two meet is {seam:.4f} of 0 to 1",
+                    tiles=meta["tiles"],
+                    seam=meta["seam"],
+                ),
+            )
+        )
+    if "colourfulness" in meta:
+        before, after = (float(value) for value in meta["colourfulness"])
+        lines.append(
+            (tr("Colourfulness"), tr("{before:.1f} before, {after:.1f} after, of 255", before=before, after=after))
+        )
+    if meta.get("seen"):
+        names = ", ".join(shown(str(name)) for name in meta["seen"])
+        lines.append((tr("Its critic sees"), names))
+    if meta.get("condition"):
+        lines.append((tr("Condition"), ", ".join(shown(str(name)) for name in meta["condition"])))
+    return lines
+
+
+def alternatives(result: Result) -> list[Choice]:
+    """Return the pictures of other directions and of single changes of labels, [] if there are none."""
+    if "alternatives" not in result.arrays:
+        return []
+    meta, made = result.meta, []
+    rows = zip(meta["alternatives"], meta["alternative_kinds"], meta["alternative_values"], strict=True)
+    for at, (name, kind, value) in enumerate(rows):
+        title = shown(str(name))
+        if kind != "direction" and name not in str(value).split(", "):
+            title = tr("Without {label}", label=title)
+        colours = tr("colourfulness {value:.1f}", value=float(meta["alternative_colours"][at]))
+        told = tr(
+            "{title}: {colours} of 255, off the picture by {change:.4f} of 0 to 1",
+            title=title,
+            colours=colours,
+            change=float(meta["alternative_changes"][at]),
+        )
+        caption = f"{title}\n{colours}" if kind == "direction" else title
+        made.append(Choice(result.arrays["alternatives"][at], caption, told, bool(meta["own"][at])))
+    return made
+
+
+def notes(result: Result) -> str:
+    """Return what else there is to know of the output, in sentences."""
+    return " ".join(shown(str(note)) for note in result.meta.get("notes", ()))
 
 
 def quality(result: Result) -> Facts:
@@ -60,19 +129,27 @@ def quality(result: Result) -> Facts:
     meta = result.meta
     if "psnr" not in meta:
         return []
-    told = [
-        ("Reference", str(meta["reference"])),
-        ("PSNR", f"{decibel(meta['psnr_before'])} before, {decibel(meta['psnr'])} after"),
-        ("SSIM", f"{meta['ssim_before']:.4f} before, {meta['ssim']:.4f} after"),
+    lines = [
+        (tr("Reference"), str(meta["reference"])),
+        (
+            "PSNR",
+            tr(
+                "{decibel} before, {decibel_2} after",
+                decibel=decibel(meta["psnr_before"]),
+                decibel_2=decibel(meta["psnr"]),
+            ),
+        ),
+        ("SSIM", tr("{ssim_before:.4f} before, {ssim:.4f} after", ssim_before=meta["ssim_before"], ssim=meta["ssim"])),
     ]
-    return [*told, *([("Note", str(meta["reference_note"]))] if meta["reference_note"] else [])]
+    return [*lines, *([(tr("Note"), str(meta["reference_note"]))] if meta["reference_note"] else [])]
 
 
 def decibel(value: float) -> str:
     """Return a PSNR in words: equal pictures have an infinite one."""
-    return "equal (∞ dB)" if value >= EQUAL_DB else f"{value:.2f} dB"
+    return tr("equal (∞ dB)") if value >= EQUAL_DB else tr("{value:.2f} dB", value=value)
 
 
 def as_text(result: Result) -> str:
     """Return everything as text for the clipboard."""
-    return "".join(f"{name}\t{value}\n" for name, value in [*facts(result), *quality(result)])
+    told = "".join(f"{name}\t{value}\n" for name, value in [*facts(result), *quality(result)])
+    return f"{told}{notes(result)}\n" if notes(result) else told

@@ -20,6 +20,7 @@ from models.types import Refusal
 from viewer.saving import session_file
 from viewer.saving.session_file import SUFFIX, Opened
 from viewer.session.document import Document
+from viewer.translation import tr
 
 FOLDER = "recovery"
 LOCK = ".lock"
@@ -54,7 +55,10 @@ class Kept:
                 _remove(self.path, self._lock)
 
     def _locked(self) -> IO[bytes]:
-        refusal = Refusal(f"{self.path.parent} cannot be written to.", advice="Set VITRINE_HOME to a folder that can.")
+        refusal = Refusal(
+            tr("{parent} cannot be written to.", parent=self.path.parent),
+            advice=tr("Set VITRINE_HOME to a folder that can."),
+        )
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -84,7 +88,7 @@ class Left:
             self.path.replace(self.path.with_suffix(f".{time.time_ns()}{DISCARDED}"))
         _remove(self.path, self.lock)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Release it, so that the next process to start offers it."""
         self.lock.close()
 

@@ -25,6 +25,7 @@ from viewer.saving import validation
 from viewer.session.dataclass_json import mapped, plain, taken
 from viewer.session.document import Document
 from viewer.session.document_paths import moved, named, of_model
+from viewer.translation import tr
 
 FORMAT = 1
 SUFFIX = ".vitrine"
@@ -55,21 +56,28 @@ class Opened:
     of: Path | None = None
 
     @property
-    def told(self) -> str:
+    def differences(self) -> str:
         """What differs from when the session was saved, in sentences; "" for nothing."""
         parts = []
         if self.missing:
-            parts.append(f"Missing: {listed(self.missing)}.")
+            parts.append(tr("Missing: {listed}.", listed=listed(self.missing)))
         if self.changed:
-            parts.append(f"Changed since: {listed(self.changed)}.")
+            parts.append(tr("Changed since: {listed}.", listed=listed(self.changed)))
         if self.notes:
-            parts.append(self.notes[0] if len(self.notes) == 1 else f"{len(self.notes)} values could not be read.")
+            parts.append(
+                self.notes[0]
+                if len(self.notes) == 1
+                else tr("{notes} values could not be read.", notes=len(self.notes))
+            )
         return " ".join(parts)
 
     @property
     def details(self) -> str:
         """Every missing or changed file and every note, one per line."""
-        lines = [*(f"missing: {name}" for name in self.missing), *(f"changed: {name}" for name in self.changed)]
+        lines = [
+            *(tr("missing: {name}", name=name) for name in self.missing),
+            *(tr("changed: {name}", name=name) for name in self.changed),
+        ]
         return "\n".join([*lines, *self.notes][:MOST_LINES])
 
 
@@ -108,13 +116,16 @@ def _write(path: Path, body: dict[str, Any]) -> None:
     """Write the content of a session file. Raises Refusal."""
     content = json.dumps({MARK: FORMAT, **body}).encode()
     if len(content) > MOST_BYTES:
-        raise Refusal(f"{path.name} would be larger than {MOST_BYTES / 1e6:.0f} MB.", advice="Open fewer pictures.")
+        raise Refusal(
+            tr("{path} would be larger than {most_bytes:.0f} MB.", path=path.name, most_bytes=MOST_BYTES / 1e6),
+            advice=tr("Open fewer pictures."),
+        )
     try:
         output_files.write_whole(path, content)
     except OSError as error:
         raise Refusal(
-            f"{path.name} could not be written ({error.strerror or error}).",
-            advice="Choose another folder, or make room on the disk.",
+            tr("{path} could not be written ({strerror}).", path=path.name, strerror=error.strerror or error),
+            advice=tr("Choose another folder, or make room on the disk."),
         ) from error
 
 
@@ -152,22 +163,34 @@ def read(path: Path) -> Opened:
 def _body(path: Path) -> dict[str, Any]:
     """Return the JSON in a session file. Raises Refusal."""
     files.check(path)
-    advice = "Choose a session that Vitrine saved."
+    advice = tr("Choose a session that Vitrine saved.")
     if path.stat().st_size > MOST_BYTES:
-        raise Refusal(f"{path.name} is larger than {MOST_BYTES / 1e6:.0f} MB, which no session is.", advice=advice)
+        raise Refusal(
+            tr(
+                "{path} is larger than {most_bytes:.0f} MB, too large for a session.",
+                path=path.name,
+                most_bytes=MOST_BYTES / 1e6,
+            ),
+            advice=advice,
+        )
     try:
         body = json.loads(files.content(path, most=MOST_BYTES))
         json.dumps(body, ensure_ascii=False).encode()  # raises for a lone surrogate, which cannot be saved again
     except RecursionError as error:
-        raise Refusal(f"{path.name} is nested too deeply to be a session.", advice=advice) from error
+        raise Refusal(tr("{path} is nested too deeply to be a session.", path=path.name), advice=advice) from error
     except OSError as error:
         raise files.refusal(path, error) from error
     except ValueError as error:
-        raise Refusal(f"{path.name} is no session: it cannot be read as JSON.", advice=advice) from error
+        raise Refusal(
+            tr("{path} is not a session: it cannot be read as JSON.", path=path.name), advice=advice
+        ) from error
     if not isinstance(body, dict) or MARK not in body:
-        raise Refusal(f"{path.name} is no session.", advice=advice)
+        raise Refusal(tr("{path} is not a session.", path=path.name), advice=advice)
     if body[MARK] != FORMAT:
-        raise Refusal(f"{path.name} is a session of format {body[MARK]!r:.40}.", advice=f"This reads format {FORMAT}.")
+        raise Refusal(
+            tr("{path} is a session of format {body!r:.40}.", path=path.name, body=body[MARK]),
+            advice=tr("This reads format {format}.", format=FORMAT),
+        )
     return body
 
 
@@ -263,7 +286,7 @@ def _plain(path: Path) -> str:
 
 def listed(names: tuple[str, ...]) -> str:
     """Return the first few names as a list in words."""
-    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    more = tr(" and {names:,} more", names=len(names) - MOST_NAMED) if len(names) > MOST_NAMED else ""
     return ", ".join(names[:MOST_NAMED]) + more
 
 
@@ -307,8 +330,11 @@ def _without_passwords(document: Document) -> tuple[Document, list[str]]:
     if not secret:
         return document, []
     kept = tuple(source for source in document.sources if source not in secret)
-    told = [f"{title(source.path)} is not in the session, because its address holds a password." for source in secret]
-    return document.with_sources(kept), told
+    messages = [
+        tr("{path} is not in the session, because its address holds a password.", path=title(source.path))
+        for source in secret
+    ]
+    return document.with_sources(kept), messages
 
 
 def _stamped(value: Any) -> Any:

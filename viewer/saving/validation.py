@@ -14,6 +14,7 @@ from viewer.presenters.heatmap import COLOUR_MAPS, SIGNS
 from viewer.presenters.map_comparison import SCALES
 from viewer.session.dataclass_json import Tell, mapped
 from viewer.session.document import Document, Look, Maps, View
+from viewer.translation import tr
 
 
 def _one(*choices: str) -> Callable[[Any], bool]:
@@ -58,7 +59,13 @@ def checked(document: Document, tell: Tell) -> Document:
             if type(value) is kind and not holds(getattr(value, name))
         }
         for name in wrong:
-            tell(f"{name} cannot be {getattr(value, name)!r:.60}; it was left at its default.")
+            tell(
+                tr(
+                    "{name} cannot be {getattr!r:.60}; it was left at its default.",
+                    name=name,
+                    getattr=getattr(value, name),
+                )
+            )
         return dataclasses.replace(value, **wrong) if wrong else value
 
     document = mapped(document, change)
@@ -76,7 +83,14 @@ def settled(document: Document, offers: Mapping[str, Offer], tell: Tell) -> Docu
     def holds(inspection: str, name: str, value: Value) -> bool:
         if (inspection, name) not in kinds or type(value) in kinds[inspection, name]:
             return True
-        tell(f"{inspection}.{name} cannot be {value!r:.60}; it was left at its default.")
+        tell(
+            tr(
+                "{inspection}.{name} cannot be {value!r:.60}; it was left at its default.",
+                inspection=inspection,
+                name=name,
+                value=value,
+            )
+        )
         return False
 
     settings = tuple(

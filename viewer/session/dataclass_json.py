@@ -8,6 +8,8 @@ from functools import cache
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from viewer.translation import tr
+
 INT_BITS = 63
 SHOWN_CHARACTERS = 40
 Tell = Callable[[str], None]
@@ -34,7 +36,13 @@ def taken(kind: type[T], given: Any, tell: Tell) -> T:
     try:
         return _take(kind, given, "", tell)
     except _WrongError:
-        tell(f"{_shown(given)} is no {kind.__name__.lower()}; every value was left at its default.")
+        tell(
+            tr(
+                "{shown} is not a {name}; every value was left at its default.",
+                shown=_shown(given),
+                name=kind.__name__.lower(),
+            )
+        )
         return kind()
 
 
@@ -89,7 +97,14 @@ def _items(hints: tuple[Any, ...], given: Any, where: str, tell: Tell) -> tuple[
         try:
             found.append(_take(hints[0], item, f"{where}[{number}]", tell))
         except _WrongError:
-            tell(f"{where}[{number}] cannot be {_shown(item)}; it was left out.")
+            tell(
+                tr(
+                    "{where}[{number}] cannot be {shown}; it was left out.",
+                    where=where,
+                    number=number,
+                    shown=_shown(item),
+                )
+            )
     return tuple(found)
 
 
@@ -100,14 +115,14 @@ def _object(kind: Any, given: Any, where: str, tell: Tell) -> Any:
     for name, item in given.items():
         inner = f"{where}.{name}".strip(".")
         if name not in hints:
-            tell(f"{inner[:SHOWN_CHARACTERS]} is unknown and was ignored.")
+            tell(tr("{inner} is unknown and was ignored.", inner=inner[:SHOWN_CHARACTERS]))
             continue
         try:
             values[name] = _take(hints[name], item, inner, tell)
         except _WrongError:
             if name in _needed(kind):
                 raise
-            tell(f"{inner} cannot be {_shown(item)}; it was left at its default.")
+            tell(tr("{inner} cannot be {shown}; it was left at its default.", inner=inner, shown=_shown(item)))
     if not _needed(kind) <= set(values):
         raise _WrongError
     return kind(**values)
@@ -129,6 +144,6 @@ def _needed(kind: Any) -> frozenset[str]:
 def _shown(given: Any) -> str:
     """Return a value for use in a sentence, shortened; a container only by its type."""
     if isinstance(given, list | dict):
-        return "a list" if isinstance(given, list) else "a table"
+        return tr("a list") if isinstance(given, list) else tr("a table")
     text = repr(given[: SHOWN_CHARACTERS + 1] if isinstance(given, str) else given)
     return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"

@@ -90,6 +90,7 @@ class View:
     missed: bool = False
     masks: bool = True
     mask_opacity: float = 0.5
+    counted: bool = False
     mask_outlines: bool = True
     mask_values: bool = False
     points: bool = True
@@ -184,8 +185,8 @@ class Document:
     `selected` is a detection's id, which denotes the same box at any threshold, -1 for none; `second` is another one
     selected for comparison, or an object of the ground truth (`truth_ids` of `viewer.canvas.layers`). `region` is a
     rectangle drawn on the picture, x0 y0 x1 y1 in its pixels, `region_label` the class that should have been found
-    there, "" for any. `truth` is the source of the ground truth. `pinned` are detection settings stored for comparison
-    with the current ones.
+    there, "" for any. `truth` is the source of the ground truth, `data_set` that of the pictures which panels go over.
+    `pinned` are detection settings stored for comparison with the current ones.
 
     `method` is the attribution shown, "" for none; `target`, `against` (class names), `part` (of a box) and `layer` (a
     call's id, "" for the automatic one) define what it explains; `look` how maps are drawn; `maps` which ones are
@@ -209,6 +210,7 @@ class Document:
     region: Rect | None = None
     region_label: str = ""
     truth: Source | None = None
+    data_set: Source | None = None
     pinned: tuple[tuple[str, Value], ...] | None = None
     method: str = ""
     target: str = ""
@@ -332,6 +334,10 @@ class Document:
     def with_truth(self, truth: Source | None) -> Document:
         """Return the document with other ground truth, or none."""
         return dataclasses.replace(self, truth=truth)
+
+    def with_data_set(self, data_set: Source | None) -> Document:
+        """Return the document with another data set, or none."""
+        return dataclasses.replace(self, data_set=data_set)
 
     def with_pinned(self, pinned: Mapping[str, Value] | None) -> Document:
         """Return the document with stored detection settings, or none."""

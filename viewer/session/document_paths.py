@@ -17,7 +17,7 @@ from viewer.session.document import Document, Latent
 
 # Of inspections; they hold paths.
 _FOLDERS = {"folder", "with_folder", "without_folder", "concept", "random", "examples", "checkpoints"}
-PARAMETERS = frozenset({*_FOLDERS, "truth", "reference"})
+PARAMETERS = frozenset({*_FOLDERS, "truth", "reference", "style"})
 WEIGHTS = "weights"
 Move = Callable[[str], str]
 

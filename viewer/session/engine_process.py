@@ -1,20 +1,17 @@
 """Lanes to the engine, in its own process or in this one, and the thread pool for the window's own work.
 
-Apart from `reading_process`, only this file of the window starts threads or processes. Messages go back through the
-`post` function that the owner provides.
+Apart from `engine_start` and `reading_process`, only this file of the window starts threads or processes. Messages go
+back through the `post` function that the owner provides.
 """
 
 from __future__ import annotations
 
 import contextlib
-import mmap
-import multiprocessing
 import os
 import queue
 import signal
 import sys
 import threading
-import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -25,33 +22,34 @@ from typing import Any, Protocol
 import numpy as np
 
 from models import output_files
-from models.engine.process import FLAGS, receive, send, serve
+from models.engine.process import FLAGS, receive, send
 from models.live.shared_frames import SharedMemoryReader, SharedMemoryWriter
 from models.live.status import Facts, Shown
 from models.pictures import reading
 from models.requests import Request
-from models.runtime import memory_limits, sandbox
-from models.runtime.module_paths import environment, leave_out_folder
+from models.runtime import kept_folder, memory_limits, sandbox
 from models.types import Source
+from viewer.session import engine_start
 from viewer.session.reading_process import ReadingProcesses, Wanted
+from viewer.translation import tr
 
 OVER_MEMORY = -1000  # in place of an exit code, if the window killed it for using too much memory
 WINDOWS_CODES = {
-    0xC0000005: "it crashed (access violation)",
-    0xC00000FD: "it crashed (stack overflow)",
-    0xC0000409: "it crashed (damaged stack)",
-    0xC000001D: "it crashed (illegal instruction)",
-    0xC0000017: "it had not enough memory",
+    0xC0000005: tr("it crashed (access violation)"),
+    0xC00000FD: tr("it crashed (stack overflow)"),
+    0xC0000409: tr("it crashed (damaged stack)"),
+    0xC000001D: tr("it crashed (illegal instruction)"),
+    0xC0000017: tr("it ran out of memory"),
 }
 SIGNALS = {
-    "SIGKILL": "it was ended by the system, probably for want of memory",
-    "SIGSEGV": "it crashed (segmentation fault)",
-    "SIGBUS": "it crashed (bus error)",
-    "SIGILL": "it crashed (illegal instruction)",
-    "SIGFPE": "it crashed (arithmetic error)",
-    "SIGABRT": "it crashed (aborted)",
-    "SIGTERM": "it was ended by another program",
-    "SIGXCPU": "it used up the processor time it may have",
+    "SIGKILL": tr("it was ended by the system, probably because memory ran out"),
+    "SIGSEGV": tr("it crashed (segmentation fault)"),
+    "SIGBUS": tr("it crashed (bus error)"),
+    "SIGILL": tr("it crashed (illegal instruction)"),
+    "SIGFPE": tr("it crashed (arithmetic error)"),
+    "SIGABRT": tr("it crashed (aborted)"),
+    "SIGTERM": tr("it was ended by another program"),
+    "SIGXCPU": tr("it used up the processor time it may have"),
 }
 
 GRACE_S = 2.0
@@ -60,7 +58,6 @@ TAIL_BYTES, FRESH_BYTES, CHUNK_BYTES = 8192, 2048, 1 << 16
 TAIL_S = 0.3
 WATCH_S = 0.1
 OVER = 1.05  # factor on the memory limit; where the system enforces the limit, it is never reached
-NUMPY_THREADS = "OPENBLAS_NUM_THREADS"  # numpy's start on import, before the sandbox; torch's start later
 Post = Callable[[tuple[Any, ...]], None]
 
 
@@ -130,12 +127,18 @@ class ProcessLane:
     Sending needs a thread because the engine reads only between tasks, and a picture is larger than the pipe's buffer.
     """
 
-    def __init__(self, *, confined: bool = True) -> None:
-        self.confined = confined  # takes effect at the next start
+    def __init__(
+        self, *, confined: bool = True, cluster: str = "", begun: engine_start.EngineStart | None = None
+    ) -> None:
+        """Take over an engine that was started already, or start one with `start`."""
+        self.confined = confined  # takes effect at the next start, as do the next two
+        self.cluster = cluster  # the address of the cluster that goes over data sets, "" for that of the environment
+        self.own_code_there = False
         self._plan: sandbox.Plan | None = None
+        self._kept = ""  # the folder for what outlives an engine
         self._recording: tuple[str, str] | None = None  # the path the engine writes to, and the final path
-        self._context = multiprocessing.get_context("spawn")
-        self._called_off = _flags(self._context)
+        self._begun = begun
+        self._called_off: Any = begun.called_off if begun is not None else None
         self._post: Post = lambda message: None
         self._generation = 0
         self._over: set[int] = set()  # process ids of engines that used too much memory
@@ -158,24 +161,18 @@ class ProcessLane:
 
     def start(self, post: Post) -> None:
         """Spawn the engine and return at once; ("ready", facts) follows."""
-        leave_out_folder()
         self._post = post
+        begun, self._begun = self._begun or engine_start.start(self._called_off), None
         if not self._generation:
-            self._reading.warm()
+            self._reading.warm(begun)
+        self._kept = self._kept or kept_folder.make()
         self._generation += 1
         self._plan = self._planned()
-        self._pipe, theirs = self._context.Pipe()
-        heard, said = self._context.Pipe(duplex=False)
-        self._process = self._context.Process(
-            target=serve, args=(theirs, self._called_off, said, self._plan), name="vitrine-engine", daemon=True
-        )
-        with environment({NUMPY_THREADS: "1"}):
-            self._process.start()
-        theirs.close()
-        said.close()
+        self._pipe, self._process, self._called_off = begun.pipe, begun.process, begun.called_off
         self._out = queue.SimpleQueue()
         tail = self._tail = Tail()
-        hearing = threading.Thread(target=tail.take, args=(heard,), name="vitrine-hear", daemon=True)
+        self._out.put((self._plan, self._kept, self.cluster, self.own_code_there))
+        hearing = threading.Thread(target=tail.take, args=(begun.printed,), name="vitrine-hear", daemon=True)
         hearing.start()
         arguments = (self._pipe, self._process, self._generation, lambda: tail.text(hearing))
         most = int(memory_limits.allowed_bytes() * OVER)
@@ -187,7 +184,7 @@ class ProcessLane:
         if not self.confined:
             return None
         try:
-            return sandbox.plan()
+            return sandbox.plan(self._kept)
         except OSError:  # no folder can be created: the model panel reports what is restricted
             return None
 
@@ -236,6 +233,8 @@ class ProcessLane:
         """Kill the engine and the reading processes."""
         self._reading.stop()
         self._end()
+        kept_folder.remove(self._kept)
+        self._kept = ""
 
     def _end(self) -> None:
         self._generation += 1
@@ -287,7 +286,7 @@ class ProcessLane:
         within, path = self._recording
         facts = next((part for part in message if isinstance(part, Facts)), None)
         if message[0] == "finished" or (facts is not None and facts.recording != within and os.path.exists(within)):  # noqa: PTH110
-            note = self._bring(within, path)
+            note = self._move_recording(within, path)
             if facts is not None and note:
                 facts = replace(facts, note=f"{facts.note} {note}".strip())
         elif facts is not None and facts.recording == within:
@@ -296,7 +295,7 @@ class ProcessLane:
             facts = replace(facts, note=facts.note.replace(within, path))
         return tuple(facts if isinstance(part, Facts) else part for part in message)
 
-    def _bring(self, within: str, path: str) -> str:
+    def _move_recording(self, within: str, path: str) -> str:
         """Move a finished recording to its final path, possibly on another disk.
 
         Return the error, "" if there is none.
@@ -320,37 +319,6 @@ class ProcessLane:
                 return
 
 
-class FileFlags:
-    """The flags of requests in memory that has no name, for where there is none to be had by one.
-
-    The other process opens it by this one's number for it, which Linux offers under /proc.
-    """
-
-    def __init__(self, path: str = "") -> None:
-        self._number = os.open(path, os.O_RDWR) if path else os.memfd_create("vitrine-flags")
-        weakref.finalize(self, os.close, self._number)
-        if not path:
-            os.truncate(self._number, 8 * FLAGS)
-        self._numbers = memoryview(mmap.mmap(self._number, 8 * FLAGS)).cast("q")
-
-    def __reduce__(self) -> tuple[type[FileFlags], tuple[str]]:
-        return FileFlags, (f"/proc/{os.getpid()}/fd/{self._number}",)
-
-    def __getitem__(self, index: int) -> int:
-        return self._numbers[index]
-
-    def __setitem__(self, index: int, number: int) -> None:
-        self._numbers[index] = number
-
-
-def _flags(context: Any) -> Any:
-    """Return numbers that this process and those it starts share."""
-    try:
-        return context.Array("q", FLAGS, lock=False)
-    except OSError:  # /dev/shm is read-only, or not this user's
-        return FileFlags()
-
-
 def _send_on(pipe: Any, out: queue.SimpleQueue[Any]) -> None:
     """Send the messages in a queue until None arrives or the engine is gone."""
     with contextlib.suppress(OSError):
@@ -363,7 +331,7 @@ class Tail:
 
     def __init__(self) -> None:
         self._bytes = bytearray()
-        self._read = self._told = 0
+        self._read = self._returned = 0
 
     def take(self, pipe: Any) -> None:
         """Read until every process that writes to the pipe has exited."""
@@ -376,7 +344,7 @@ class Tail:
     def fresh(self) -> str:
         """Return the end of the output since the last call, at most `FRESH_BYTES`."""
         read = self._read
-        new, self._told = min(read - self._told, FRESH_BYTES), read
+        new, self._returned = min(read - self._returned, FRESH_BYTES), read
         return bytes(self._bytes[-new:]).decode(errors="replace") if new else ""
 
     def text(self, reading: threading.Thread) -> str:
@@ -479,17 +447,17 @@ class Pool:
 def ending_words(code: int | None) -> str:
     """Return how a process ended, as part of a sentence; on POSIX a negative code is minus the signal's number."""
     if code == OVER_MEMORY:
-        return "it took more memory than this machine can spare"
+        return tr("it took more memory than this machine can spare")
     if code is None:
-        return "it no longer answers"
+        return tr("it no longer answers")
     if code & 0xFFFFFFFF in WINDOWS_CODES:
         return WINDOWS_CODES[code & 0xFFFFFFFF]
     if code == 1:
-        return "it ended with an error (exit code 1)"
+        return tr("it ended with an error (exit code 1)")
     if code >= 0:
-        return f"something in it called exit (exit code {code})"
+        return tr("something in it called exit (exit code {code})", code=code)
     try:
         name = signal.Signals(-code).name
     except ValueError:
-        name = f"signal {-code}"
-    return SIGNALS.get(name, f"it was ended by {name}")
+        name = tr("signal {code}", code=-code)
+    return SIGNALS.get(name, tr("it was ended by {name}", name=name))

@@ -14,6 +14,7 @@ from models.pictures import images
 from models.truth.types import Truth
 from models.types import Cancelled, Failure, Refusal, Source
 from viewer.session.state import SessionState
+from viewer.translation import tr
 
 SLOT = "truth"
 MOST_KEPT = 4
@@ -36,7 +37,7 @@ class GroundTruth:
         self._kept: dict[str, tuple[Source, Truth]] = {}
         self._number = 0
         self._wanted = ""
-        self._told: Source | None = None
+        self._reported: Source | None = None
 
     @property
     def reading(self) -> bool:
@@ -56,7 +57,7 @@ class GroundTruth:
     def close(self) -> None:
         """Close the ground truth."""
         store = self._state.store
-        store.update(store.document.with_truth(None), title="Close ground truth")
+        store.update(store.document.with_truth(None), title=tr("Close ground truth"))
 
     def cancel(self) -> None:
         """Stop reading; ground truth in the document that was never read is removed from it."""
@@ -87,7 +88,7 @@ class GroundTruth:
             self._state.store.update(self._state.store.document.with_truth(fresh))
             self.follow()
             if _size(truth) != _size(before):
-                self._tell_opened(fresh)
+                self._report_opened(fresh)
 
         self._read(fresh, done)
 
@@ -102,7 +103,7 @@ class GroundTruth:
         elif source.path in self._kept:
             self._set(self._kept[source.path][1])
             if looking:
-                self._look(self._kept[source.path][0])
+                self._check_file(self._kept[source.path][0])
         elif source.path != self._wanted:
 
             def done(truth: Truth, sources: tuple[Source, ...]) -> None:
@@ -113,14 +114,14 @@ class GroundTruth:
 
     def _read(self, source: Source, done: Callable[[Truth, tuple[Source, ...]], None]) -> None:
         self._number += 1
-        self._wanted, number, jobs, told = source.path, self._number, self._state.jobs, 0.0
+        self._wanted, number, jobs, reported_s = source.path, self._number, self._state.jobs, 0.0
 
         def progress(fraction: float | None, text: str) -> None:
-            nonlocal told
+            nonlocal reported_s
             if number != self._number:
                 raise Cancelled
-            if time.monotonic() - told > PROGRESS_S:
-                told = time.monotonic()
+            if time.monotonic() - reported_s > PROGRESS_S:
+                reported_s = time.monotonic()
                 jobs.later(lambda: self._progress(number, fraction, text))
 
         def work() -> Callable[[], None]:
@@ -136,7 +137,7 @@ class GroundTruth:
             return lambda: self._done(number, truth, sources, done)
 
         self._state.jobs.local(SLOT, work)
-        self._state.tell_state()
+        self._state.report_state()
 
     def _done(
         self,
@@ -148,12 +149,12 @@ class GroundTruth:
         if number == self._number:
             self._wanted = ""
             done(truth, sources)
-            self._state.tell_state()
+            self._state.report_state()
 
     def _failed(self, number: int, failure: Failure) -> None:
         if number == self._number:
             self.cancel()
-            self._state.tell_failure(SLOT, failure)
+            self._state.report_failure(SLOT, failure)
 
     def _keep(self, source: Source, truth: Truth) -> None:
         self._kept.pop(source.path, None)
@@ -168,10 +169,10 @@ class GroundTruth:
             # In one undo step with the pictures, once the first of them has been read.
             self._open_pictures(sources, truth=source)
         else:
-            title = "" if document.truth == source else f"Open ground truth {source.name}"
+            title = "" if document.truth == source else tr("Open ground truth {source}", source=source.name)
             state.store.update(document.with_truth(source).with_view(outcomes=True), title=title)
             self.follow()
-            self._tell_opened(source)
+            self._report_opened(source)
 
     def _set(self, truth: Truth | None) -> None:
         if truth is not self.current:
@@ -179,26 +180,26 @@ class GroundTruth:
             for call in self._state.on.truth:
                 call(truth)
 
-    def _look(self, known: Source) -> None:
+    def _check_file(self, known: Source) -> None:
         """Report once that the file is missing or has changed.
 
         A folder changes with every file that is written to it.
         """
         fresh = Source.file(known.path)
         gone = fresh.stamp == (0, 0)
-        if fresh in (known, self._told) or (not gone and Path(known.path).is_dir()):
+        if fresh in (known, self._reported) or (not gone and Path(known.path).is_dir()):
             return
-        self._told = fresh
-        what = "is no longer there. What was read of it stays" if gone else "changed on the disk. F5 reads it again"
+        self._reported = fresh
+        what = tr("no longer exists. What was read from it stays") if gone else tr("changed on disk. F5 reads it again")
         for call in self._state.on.failure:
-            call(SLOT, Failure(f"The ground truth {known.name} {what}."))
+            call(SLOT, Failure(tr("The ground truth {known} {what}.", known=known.name, what=what)))
 
     def _progress(self, number: int, fraction: float | None, text: str) -> None:
         if number == self._number and self._wanted:
             for call in self._state.on.progress:
                 call(fraction, text)
 
-    def _tell_opened(self, source: Source) -> None:
+    def _report_opened(self, source: Source) -> None:
         for call in self._state.on.opened:
             call(SLOT, source.path)
 

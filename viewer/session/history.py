@@ -68,7 +68,7 @@ class Store:
                 del self._done[:-MOST_STEPS]
             self._open_merge = merge
             self._undone.clear()
-        self._become(document)
+        self._set(document)
 
     def settle(self) -> None:
         """End a series of merged changes: the next change is a new step (a slider was released)."""
@@ -105,7 +105,7 @@ class Store:
             step = self._done.pop()
             self._undone.append(step)
             self._open_merge = ""
-            self._become(self._kept(step.before))
+            self._set(self._kept(step.before))
 
     def redo(self) -> None:
         """Redo the last undone step."""
@@ -113,7 +113,7 @@ class Store:
             step = self._undone.pop()
             self._done.append(step)
             self._open_merge = ""
-            self._become(self._kept(step.after))
+            self._set(self._kept(step.after))
 
     def _kept(self, document: Document) -> Document:
         """Return a past document with the current selection, frame and visible panels, which are not undone."""
@@ -127,7 +127,7 @@ class Store:
             else document
         )
 
-    def _become(self, document: Document) -> None:
+    def _set(self, document: Document) -> None:
         before, self.document = self.document, document
         for listener in tuple(self._listeners):
             listener(before, document)

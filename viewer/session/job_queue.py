@@ -15,9 +15,11 @@ from models import model_name
 from models.pictures import reading
 from models.requests import Request
 from models.types import Answer, Cancelled, Failure, Refusal, Source
+from viewer.engine_texts import arrived, shown
 from viewer.session import engine_process
 from viewer.session.document_paths import of_request
 from viewer.session.engine_process import GRACE_S, InlineLane, Lane, Mailbox, Pool, Post, ProcessLane
+from viewer.translation import tr
 
 __all__ = ["InlineLane", "Jobs", "Lane", "Mailbox", "Post", "ProcessLane"]
 
@@ -43,7 +45,11 @@ def firsts(slots: Iterable[str]) -> list[str]:
 def _doing(request: Request) -> str:
     """Return in words what the engine does for a request; a model runs already while it is opened."""
     title = model_name.title(request.model)
-    return f"while opening {title}" if request.inspection == DESCRIBE else f"at {request.inspection} with {title}"
+    return (
+        tr("while opening {title}", title=title)
+        if request.inspection == DESCRIBE
+        else tr("at {inspection} with {title}", inspection=request.inspection, title=title)
+    )
 
 
 EngineState = Literal["starting", "ready", "restarting", "stopped"]
@@ -115,8 +121,8 @@ class Jobs:
         if slot.running is None:
             slot.waiting = request
             if first or (urgent and not queue_of(name)):
-                self._make_way(everything=first)
-            self._go_on(name)
+                self._cancel_running(everything=first)
+            self._submit_next(name)
             return
         if request == slot.running and not slot.called_off_at:
             slot.waiting = None
@@ -124,7 +130,7 @@ class Jobs:
         slot.waiting = request
         running = slot.running
         if (running.model, running.source) != (request.model, request.source):
-            self._call_off(slot)
+            self._cancel(slot)
 
     def number(self) -> int:
         """Return a new number for playback, by which it can be cancelled like a request."""
@@ -142,7 +148,7 @@ class Jobs:
         if slot is not None:
             slot.waiting = None
             if slot.running is not None:
-                self._call_off(slot)
+                self._cancel(slot)
 
     def cancel(self) -> None:
         """Cancel everything. An engine that does not stop within `GRACE_S` is replaced by `tick`."""
@@ -161,10 +167,14 @@ class Jobs:
         if head.number != self._head[0]:
             self._head = (head.number, now)
         if head.called_off_at and now - max(head.called_off_at, self._head[1]) > GRACE_S:
-            name = model_name.title(head.running.model) if head.running else "The model"
-            text = f"{name} did not stop within {GRACE_S:g} s when asked, so the engine was replaced."
+            name = model_name.title(head.running.model) if head.running else tr("The model")
+            text = tr(
+                "{name} did not stop within {grace_s:g} s when asked, so the engine was replaced.",
+                name=name,
+                grace_s=GRACE_S,
+            )
             self.deliver("lost", text, "")
-            self._revive(blame=False)
+            self._restart_engine(blame=False)
 
     def local(self, name: str, work: Callable[[], object]) -> None:
         """Run `work` in this process's thread pool.
@@ -223,14 +233,14 @@ class Jobs:
             case ("progress", number, fraction, text):
                 for name, slot in self.slots.items():
                     if slot.running and slot.number == number and not slot.called_off_at:
-                        self.deliver("progress", name, fraction, text)
+                        self.deliver("progress", name, fraction, shown(text))
             case ("done", number, answer):
-                self._done(number, answer)
+                self._done(number, arrived(answer))
             case ("live", number, *rest):
                 self.deliver("live", number, *rest)
             case ("local", name, number, value):
                 if number == self._local[name]:
-                    self.deliver("local", name, value)
+                    self.deliver("local", name, arrived(value) if isinstance(value, Failure) else value)
             case ("call", call):
                 call()
             case ("lost", code, *said):
@@ -242,14 +252,16 @@ class Jobs:
                     return
                 head, how = self._first(), engine_process.ending_words(code)
                 at = f" {_doing(head)}" if head is not None and was_ready else ""
-                text = f"The engine stopped unexpectedly{at}: {how}. A fresh one takes over."
+                text = tr("The engine stopped unexpectedly{at}: {how}. A fresh one takes over.", at=at, how=how)
                 self.deliver("lost", text, details)
-                self._revive(blame=was_ready, how=how, details=details, again=code != engine_process.OVER_MEMORY)
+                self._restart_engine(
+                    blame=was_ready, how=how, details=details, again=code != engine_process.OVER_MEMORY
+                )
 
     def _all(self) -> list[Slot]:
         return list(self.slots.values())
 
-    def freshen(self, paths: Iterable[str]) -> bool:
+    def restart_for(self, paths: Iterable[str]) -> bool:
         """Replace an engine that cannot read one of these files; return whether that was necessary.
 
         A sandboxed engine cannot read files that were created in a restricted place after it started.
@@ -257,16 +269,17 @@ class Jobs:
         missed = [path for path in paths if path not in self._missed and not self.lane.reaches(path)]
         self._missed.update(missed)  # once per file, in case a new engine cannot read it either
         if missed:
-            self.renew(f"{os.path.basename(missed[0])} came after the engine had started, so a fresh one takes over.")  # noqa: PTH119
+            name = os.path.basename(missed[0])  # noqa: PTH119
+            self.renew(tr("{name} was added after the engine had started, so a fresh one takes over.", name=name))
         return bool(missed)
 
     def renew(self, text: str) -> None:
         """Start a new engine and submit all requests again."""
         self.deliver("lost", text, "")
-        self._revive(blame=False)
+        self._restart_engine(blame=False)
 
     def _submit(self, slot: Slot, request: Request) -> None:
-        self.freshen(of_request(request))
+        self.restart_for(of_request(request))
         if self.down:
             self.down, self._starts = False, 0
             self.lane.restart()
@@ -274,7 +287,7 @@ class Jobs:
         slot.number = self.number()
         self.lane.submit(slot.number, request)
 
-    def _go_on(self, name: str) -> None:
+    def _submit_next(self, name: str) -> None:
         """Submit the request waiting in a slot, or the next one in its queue if none of the queue is running."""
         queue = queue_of(name)
         line = (
@@ -285,7 +298,7 @@ class Jobs:
             if first is not None and first.waiting is not None:
                 self._submit(first, first.waiting)
 
-    def _make_way(self, *, everything: bool) -> None:
+    def _cancel_running(self, *, everything: bool) -> None:
         """Cancel running requests, in queues or everywhere.
 
         They are submitted again after the one they made way for.
@@ -293,9 +306,9 @@ class Jobs:
         for name, slot in self.slots.items():
             if (everything or queue_of(name)) and slot.running is not None and not slot.called_off_at:
                 slot.waiting = slot.waiting or slot.running
-                self._call_off(slot)
+                self._cancel(slot)
 
-    def _call_off(self, slot: Slot) -> None:
+    def _cancel(self, slot: Slot) -> None:
         if not slot.called_off_at:
             slot.called_off_at = time.monotonic()
             self.lane.cancel(slot.number)
@@ -306,7 +319,7 @@ class Jobs:
                 continue
             request, called_off, waiting = slot.running, slot.called_off_at, slot.waiting
             slot.running, slot.deaths, slot.called_off_at = None, 0, 0.0
-            self._go_on(name)
+            self._submit_next(name)
             if not called_off:
                 self.deliver("done", name, request, answer)
             elif waiting is None:
@@ -321,16 +334,20 @@ class Jobs:
     def _give_up(self, code: int | None, details: str) -> None:
         """Stop trying to start an engine that never becomes ready, until there is a new request."""
         self.down = True
-        text = f"The engine could not be started (exit code {code}, {MOST_STARTS} tries)."
+        text = tr(
+            "The engine could not be started (exit code {code}, {most_starts} tries).",
+            code=code,
+            most_starts=MOST_STARTS,
+        )
         for name, slot in list(self.slots.items()):
             request, slot.running, slot.waiting = slot.running or slot.waiting, None, None
             if request is not None:
                 failure = Failure(
-                    text, "Check that PyTorch and torchvision can be imported, then change a setting.", details
+                    text, tr("Check that PyTorch and torchvision can be imported, then change a setting."), details
                 )
                 self.deliver("done", name, request, failure)
 
-    def _revive(self, *, blame: bool, how: str = "", details: str = "", again: bool = True) -> None:
+    def _restart_engine(self, *, blame: bool, how: str = "", details: str = "", again: bool = True) -> None:
         """Start a new engine and submit the wanted requests again.
 
         A request on which the engine died `MOST_DEATHS` times is given up, or after the first time unless `again`.
@@ -351,13 +368,18 @@ class Jobs:
                 self.deliver("done", name, request, Failure("Cancelled.", cancelled=True))
             elif slot.deaths >= MOST_DEATHS:
                 slot.deaths = 0
-                text = f"The engine stopped {f'{MOST_DEATHS} times ' if again else ''}{_doing(request)}: {how}."
+                text = tr(
+                    "The engine stopped {what}{doing}: {how}.",
+                    what=tr("{most_deaths} times ", most_deaths=MOST_DEATHS) if again else "",
+                    doing=_doing(request),
+                    how=how,
+                )
                 opening = request.inspection == DESCRIBE
-                advice = "Try another model." if opening else "Try another picture or model."
+                advice = tr("Try another model.") if opening else tr("Try another picture or model.")
                 self.deliver("done", name, request, Failure(text, advice, details))
                 if wanted is not None and wanted != request and slot.running is None:
                     self._submit(slot, wanted)
             else:
                 self._submit(slot, wanted or request)
             if queue_of(name):
-                self._go_on(name)
+                self._submit_next(name)

@@ -18,6 +18,7 @@ from models.types import Failure, Pixels, Source
 from viewer.session import request_plan
 from viewer.session.request_plan import DETECT_SLOT
 from viewer.session.state import SessionState
+from viewer.translation import tr
 
 MOST_DEATHS = 2
 Heard = Callable[[Failure | None], None]
@@ -39,7 +40,7 @@ class LivePlayback:
         self._number = 0
         self._request: Request | None = None
         self._opening: tuple[int, Opening, Heard] | None = None
-        self._meant = True  # the user's intention to play, resumed by a new engine
+        self._wants_play = True  # the user's intention to play, resumed by a new engine
         self._lost = False
         self._deaths = 0
 
@@ -57,12 +58,12 @@ class LivePlayback:
 
     def toggle(self) -> None:
         """Play or pause."""
-        self._meant = not self.playing
-        self._send("play" if self._meant else "pause")
+        self._wants_play = not self.playing
+        self._send("play" if self._wants_play else "pause")
 
     def step(self, by: int) -> None:
         """Go to the next or previous frame, and pause."""
-        self._meant = False
+        self._wants_play = False
         self._send("step", by)
 
     def seek(self, number: int) -> None:
@@ -92,7 +93,7 @@ class LivePlayback:
         document, description = self._state.store.document, self._state.description
         request = request_plan.ask(DETECT_SLOT, document, description, source=source)
         self._opening = self._state.jobs.number(), Opening(source, request, every=self.facts.every), heard
-        if not self._state.jobs.freshen([device(source.path)]):  # a new engine opens it once it is ready
+        if not self._state.jobs.restart_for([device(source.path)]):  # a new engine opens it once it is ready
             self._open(*self._opening[:2])
 
     def stop_opening(self) -> None:
@@ -109,7 +110,7 @@ class LivePlayback:
         if document.file != self.source:
             self.source = None
             self._close(self._number)
-            self._tell()
+            self._update_text()
             return
         request = request_plan.ask(DETECT_SLOT, document, self._state.description, source=self.source)
         if request != self._request:
@@ -132,7 +133,7 @@ class LivePlayback:
         self._deaths += self.source is not None
         if self.source is not None and self.facts.recording:
             name = title(self.facts.recording)
-            self._fail(Failure(f"The recording {name} broke off with the engine and cannot be played."))
+            self._fail(Failure(tr("The recording {name} broke off with the engine and cannot be played.", name=name)))
         self.facts = replace(self.facts, recording="", recorded=0)
 
     def engine_ready(self) -> None:
@@ -142,23 +143,27 @@ class LivePlayback:
         if self._opening is not None:
             self._open(*self._opening[:2])
         if self.source is None or self._deaths < MOST_DEATHS:
-            self._take_up()
+            self._reopen()
             return
         self._deaths = 0
-        text = f"The engine stopped {MOST_DEATHS} times while {title(self.source.path)} played, so it is paused."
-        self._fail(Failure(text, "Try another model, or play on."))
+        text = tr(
+            "The engine stopped {most_deaths} times while {path} played, so it is paused.",
+            most_deaths=MOST_DEATHS,
+            path=title(self.source.path),
+        )
+        self._fail(Failure(text, tr("Try another model, or play on.")))
         self.facts = replace(self.facts, state="paused")
-        self._hold()
-        self._tell()
+        self._update_frame()
+        self._update_text()
 
-    def _take_up(self) -> None:
+    def _reopen(self) -> None:
         """Open in the engine the source that it does not have yet."""
         self._lost = False
         if self.source is not None:
             self._number = self._state.jobs.number()
             at = max(0, self.facts.number) if self.seekable else 0
             every = self.facts.every
-            self._open(self._number, Opening(self.source, self._request, at, self._meant, every, again=True))
+            self._open(self._number, Opening(self.source, self._request, at, self._wants_play, every, again=True))
 
     def take(self, number: int, what: str, *given: Any) -> None:
         """Handle a message of the engine."""
@@ -169,7 +174,7 @@ class LivePlayback:
                 heard(given[0])
                 return
             self.source, self._number, self._request = opening.source, number, opening.request
-            self.facts, self._meant = given[0], True
+            self.facts, self._wants_play = given[0], True
             heard(None)
             for call in self._state.on.picture:
                 call(opening.source, Picture(given[1].pixels))
@@ -182,18 +187,18 @@ class LivePlayback:
                 self._deaths = 0
                 self._shown(facts, shown)
             case "facts", (facts,):
-                self._heard(facts)
-                self._hold()
-                self._tell()
+                self._state_changed(facts)
+                self._update_frame()
+                self._update_text()
             case "refused", (failure,):
-                self._heard(replace(self.facts, state="paused"))
+                self._state_changed(replace(self.facts, state="paused"))
                 self._fail(failure)
-                self._hold()
-                self._tell()
+                self._update_frame()
+                self._update_text()
 
     def _shown(self, facts: Facts, shown: Shown) -> None:
         state = self._state
-        self._heard(facts)
+        self._state_changed(facts)
         state.results.pop(DETECT_SLOT, None)
         if isinstance(shown.answer, Failure):
             self._fail(shown.answer)
@@ -203,21 +208,21 @@ class LivePlayback:
             state.results[DETECT_SLOT] = (shown.request, shown.answer)
         for call in state.on.frame:
             call(shown)
-        if not self._hold():
-            self._tell_detections()
-        self._tell()
+        if not self._update_frame():
+            self._announce_detections()
+        self._update_text()
         if facts.recording:
             self._send("write", self.paint(shown.pixels), shown.at)
         number = self._number
         self.after_paint(lambda: self._state.jobs.lane.live(number, "ack"))
 
-    def _heard(self, facts: Facts) -> None:
+    def _state_changed(self, facts: Facts) -> None:
         self.facts = replace(facts, note="")
-        self._meant = self._meant and facts.state != "ended"
+        self._wants_play = self._wants_play and facts.state != "ended"
         if facts.note:
             self._fail(Failure(facts.note))
 
-    def _hold(self) -> bool:
+    def _update_frame(self) -> bool:
         """Update the document's frame: -1 while playing, else the paused frame; return whether it changed."""
         store = self._state.store
         before = store.document
@@ -226,22 +231,22 @@ class LivePlayback:
         store.update(before.with_frame(-1 if self.playing else self.facts.number))
         if store.document.frame == before.frame:
             return False
-        self._tell_detections()
+        self._announce_detections()
         return True
 
-    def _tell_detections(self) -> None:
+    def _announce_detections(self) -> None:
         """Announce the detections of the frame shown, again after panels dropped them on pausing."""
         state = self._state
         if DETECT_SLOT in state.results:
             for call in state.on.result:
                 call(DETECT_SLOT, *state.results[DETECT_SLOT])
 
-    def _tell(self) -> None:
+    def _update_text(self) -> None:
         for call in self._state.on.live:
             call()
 
     def _fail(self, failure: Failure) -> None:
-        self._state.tell_failure("live", failure)
+        self._state.report_failure("live", failure)
 
     def _open(self, number: int, opening: Opening) -> None:
         self._state.jobs.lane.live(number, "open", opening)
@@ -257,4 +262,4 @@ class LivePlayback:
         if not self._lost:
             self._state.jobs.lane.live(self._number, command, *given)
         elif self._state.jobs.ready:
-            self._take_up()
+            self._reopen()

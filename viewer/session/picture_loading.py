@@ -14,6 +14,7 @@ from models.types import Failure, Refusal, Source
 from viewer.session.document import Document
 from viewer.session.live_playback import LivePlayback
 from viewer.session.state import SessionState
+from viewer.translation import tr
 
 Accept = Callable[[int], None]
 
@@ -33,12 +34,26 @@ class PictureLoading:
         """Open pictures with their ground truth, and show the first readable one."""
         self._read(sources, lambda index: self._open(sources, index, truth))
 
+    def add(self, source: Source) -> None:
+        """Add a picture to the film strip and show it, once it has been read."""
+        store = self._state.store
+
+        def done(_: int) -> None:
+            document = store.document
+            sources = (*document.sources, source)
+            store.update(
+                document.with_sources(sources, current=len(sources) - 1),
+                title=tr("Open {source}", source=source.name),
+            )
+
+        self._read([source], done)
+
     def again(self) -> None:
         """Read the document's picture again if its file changed."""
         document = self._state.store.document
         fresh = Source.file(document.file.path) if document.file else None
         if fresh is not None and fresh != self._state.shown:
-            self._read([fresh], lambda _: self._go(document.current))
+            self._read([fresh], lambda _: self._go_to(document.current))
 
     def undo(self) -> None:
         """Undo the last step, once the picture it leads to has been read."""
@@ -58,7 +73,7 @@ class PictureLoading:
             self.call_off()
         else:
             self._target = index
-            self._read([Source.file(sources[index].path)], lambda _: self._go(index))
+            self._read([Source.file(sources[index].path)], lambda _: self._go_to(index))
 
     def step(self, by: int) -> None:
         """Go one picture forwards or backwards from where the last step leads, skipping unreadable ones."""
@@ -76,7 +91,7 @@ class PictureLoading:
         if not 0 <= index < len(document.sources):
             return
         left = tuple(source for number, source in enumerate(document.sources) if number != index)
-        title = f"Remove {document.sources[index].name}"
+        title = tr("Remove {sources}", sources=document.sources[index].name)
         if index != document.current:
             current = document.current - (index < document.current)
             store.update(replace(document, sources=left, current=current), title=title)
@@ -104,20 +119,20 @@ class PictureLoading:
 
         self._read(sources[start:], accept, own=True)
 
-    def _go(self, index: int) -> None:
+    def _go_to(self, index: int) -> None:
         document = self._state.store.document
         sources = tuple(
             self._state.shown if i == index and self._state.shown else s for i, s in enumerate(document.sources)
         )
         if sources != document.sources:
             document = document.with_sources(sources, current=document.current)
-        self._state.store.update(document.with_current(index), title="Go to " + sources[index].name, merge="go")
+        self._state.store.update(document.with_current(index), title=tr("Go to ") + sources[index].name, merge="go")
 
     def _open(self, sources: tuple[Source, ...], index: int, truth: Source | None) -> None:
         document = self._state.store.document.with_sources(sources, current=index)
         if truth is not None:
             document = document.with_truth(truth).with_view(outcomes=True)
-        self._state.store.update(document, title=f"Open {(truth or sources[index]).name}")
+        self._state.store.update(document, title=tr("Open {truth}", truth=(truth or sources[index]).name))
         for tell in self._state.on.opened:
             tell("picture", sources[index].path)
             if truth is not None:
@@ -203,10 +218,14 @@ class PictureLoading:
             for call in self._state.on.unreadable:
                 call(source, failure)
         if len(failures) > 1:
-            text = f"{failures[0].message} {len(failures) - 1:,} more cannot be read either."
-            self._state.tell_failure("picture", Failure(text, "Look for the warning sign among the pictures."))
+            text = tr(
+                "{message} {failures:,} more cannot be read either.",
+                message=failures[0].message,
+                failures=len(failures) - 1,
+            )
+            self._state.report_failure("picture", Failure(text, tr("Look for the warning sign among the pictures.")))
         elif failures:
-            self._state.tell_failure("picture", failures[0])
+            self._state.report_failure("picture", failures[0])
 
     def _have(
         self, sources: Sequence[Source], index: int, picture: Picture | None, accept: Accept, *, own: bool = False
@@ -225,4 +244,4 @@ class PictureLoading:
             return
         for call in self._state.on.picture:
             call(source, picture)
-        self._state.tell_state()
+        self._state.report_state()

@@ -16,13 +16,16 @@ from models.output_files import write_whole
 from models.pictures.media import has_password
 from models.runtime.user_folders import HOME_VARIABLE, home, note, prepare
 from models.types import Refusal
+from viewer.translation import offered, tr
 
 __all__ = ["HOME_VARIABLE", "Settings", "home"]
 
 FILE = "settings.json"
 RECENT_MOST = 12
 MOST_BYTES = 16_000_000
+SCALE_VARIABLE = "QT_SCALE_FACTOR"  # Qt reads it when the application is made
 THEMES = ("system", "dark", "light")
+PERCENTS = (100, 125, 150, 200)  # sizes of the window's text and controls
 
 
 @dataclass
@@ -43,7 +46,10 @@ class Settings:
     recent_pictures: tuple[str, ...] = ()
     recent_models: tuple[str, ...] = ()
     recent_sessions: tuple[str, ...] = ()
+    language: str = ""  # "" for the system's
+    percent: int = 100  # the size of text and controls, of the usual one
     confined: bool = True  # whether the engine's process runs in a sandbox
+    cluster: str = ""  # the address of the Ray cluster that goes over data sets
     extra: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -53,8 +59,8 @@ class Settings:
         if folder is None:
             prepare()
         found = cls(folder or home())
-        if folder is None and (told := note()):
-            found.notes.append(told)
+        if folder is None and (remark := note()):
+            found.notes.append(remark)
         found._take(found._read())
         return found
 
@@ -100,7 +106,7 @@ class Settings:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_whole(self.path, text)
         except (OSError, TypeError, ValueError) as error:
-            self.notes.append(f"The settings could not be saved to {self.path}: {error}.")
+            self.notes.append(tr("The settings could not be saved to {path}: {error}.", path=self.path, error=error))
             return False
         return True
 
@@ -110,14 +116,21 @@ class Settings:
                 return {}
             found = json.loads(files.text_of(self.path, most=MOST_BYTES))
             if not isinstance(found, dict):
-                raise ValueError("it holds no table of settings")
+                raise ValueError("it does not contain a table of settings")
             json.dumps(found, ensure_ascii=False).encode()  # raises for a lone surrogate, which cannot be written again
         except (Refusal, OSError) as error:
-            self.notes.append(f"The settings in {self.path} could not be read: {error}")
+            self.notes.append(tr("The settings in {path} could not be read: {error}", path=self.path, error=error))
             return {}
         except (ValueError, RecursionError) as error:
             aside = self.path.with_name(FILE + ".broken")
-            self.notes.append(f"The settings in {self.path} are broken ({error}); they were renamed to {aside.name}.")
+            self.notes.append(
+                tr(
+                    "The settings in {path} are broken ({error}); they were renamed to {aside}.",
+                    path=self.path,
+                    error=error,
+                    aside=aside.name,
+                )
+            )
             with contextlib.suppress(OSError):
                 self.path.replace(aside)
             return {}
@@ -131,16 +144,49 @@ class Settings:
             try:
                 setattr(self, name, _READERS[name](value))
             except ValueError as error:
-                self.notes.append(f"The setting {name} was dropped: {error}.")
+                self.notes.append(tr("The setting {name} was dropped: {error}.", name=name, error=error))
 
 
 def is_confined() -> bool:
     """Return whether the engine runs in a sandbox, without loading the other settings."""
+    return _alone("confined") is not False
+
+
+def chosen_cluster() -> str:
+    """Return the address of the cluster that goes over data sets, "" for none, without loading the other settings."""
+    found = _alone("cluster")
+    return found if isinstance(found, str) else ""
+
+
+def chosen_language() -> str:
+    """Return the language of the window, "" for the system's, without loading the other settings."""
+    found = _alone("language")
+    return found if isinstance(found, str) else ""
+
+
+def scale_factor() -> str:
+    """Return what Qt multiplies all sizes by, as text: what the environment says, times the size that was chosen."""
+    found = _alone("percent")
+    share = found / 100 if found in PERCENTS else 1.0
+    try:
+        own = float(os.environ.get(SCALE_VARIABLE) or 1)
+    except ValueError:
+        own = 1.0
+    return f"{own * share:g}"
+
+
+def _alone(name: str) -> Any:
     try:
         found = json.loads(files.text_of(home() / FILE, most=MOST_BYTES))
-        return not isinstance(found, dict) or found.get("confined", True) is not False
+        return found.get(name) if isinstance(found, dict) else None
     except (OSError, ValueError, RecursionError, Refusal):
-        return True
+        return None
+
+
+def _percent(value: object) -> int:
+    if value not in PERCENTS or not isinstance(value, int):
+        raise ValueError(f"{value!r} is not one of {', '.join(map(str, PERCENTS))}")
+    return value
 
 
 def _flag(value: object) -> bool:
@@ -155,6 +201,12 @@ def _theme(value: object) -> str:
     return str(value)
 
 
+def _language(value: object) -> str:
+    if value not in ("", *offered()):
+        raise ValueError(f"{value!r} is not one of {', '.join(offered())}")
+    return str(value)
+
+
 def _bytes(value: object) -> str:
     base64.b64decode(_text(value), validate=True)
     return _text(value)
@@ -162,7 +214,7 @@ def _bytes(value: object) -> str:
 
 def _layouts(value: object) -> dict[str, dict[str, Any]]:
     if not isinstance(value, dict):
-        raise ValueError("it is no table of layouts")
+        raise ValueError("it is not a table of layouts")
     for layout in value.values():
         if not isinstance(layout, dict) or not isinstance(opened := layout.get("open"), list):
             raise ValueError("a layout does not say which panels are open")
@@ -176,7 +228,7 @@ def _layouts(value: object) -> dict[str, dict[str, Any]]:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a text")
+        raise ValueError(f"{value!r} is not text")
     return value
 
 
@@ -194,7 +246,10 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "recent_pictures": _paths,
     "recent_models": _paths,
     "recent_sessions": _paths,
+    "language": _language,
+    "percent": _percent,
     "confined": _flag,
+    "cluster": _text,
 }
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -16,13 +18,15 @@ from typing import Any
 from models.pictures import reading
 from models.runtime.module_paths import environment
 from models.types import Cancelled, Refusal, Source
+from viewer.session.engine_start import EngineStart
+from viewer.translation import tr
 
 MOST_S = 60.0  # for one picture; the largest allowed ones take a tenth of it
 START_S = 120.0  # for a process to start
 PATIENCE_S = 0.5  # before an unwanted read is killed; most finish by then, and the process is kept
 POLL_S = 0.05
 MOST_IDLE = 2
-ADVICE = "Copy or export it again with another program."
+ADVICE = tr("Copy or export it again with another program.")
 Wanted = Callable[[], bool]
 
 
@@ -36,9 +40,20 @@ class ReadingProcesses:
         self._lock = threading.Lock()
         self._stopped = False
 
-    def warm(self) -> None:
-        """Start a process in advance."""
-        self._give_back(self._take())
+    def warm(self, engine: EngineStart) -> None:
+        """Start a process in advance.
+
+        It is forked where that is safe, as long as this process has a single thread: it shares what is imported, and
+        takes nothing from the engine that imports at the same time.
+        """
+        if _single_thread():
+            self._context, spawn = multiprocessing.get_context("fork"), self._context
+            try:
+                self._give_back(self._take(engine.pipe, engine.printed))
+            finally:
+                self._context = spawn
+        else:
+            self._give_back(self._take())
 
     def read(
         self,
@@ -76,13 +91,13 @@ class ReadingProcesses:
         for reader in found:
             self._end(reader)
 
-    def _take(self) -> _Reader:
+    def _take(self, *inherited: Any) -> _Reader:
         with self._lock:
             if self._stopped:
                 raise Cancelled
             if self._idle:
                 return self._idle.pop()
-            reader = _Reader(self._context)
+            reader = _Reader(self._context, inherited)
             self._all.add(reader)
             return reader
 
@@ -100,13 +115,22 @@ class ReadingProcesses:
         reader.end()
 
 
+def _single_thread() -> bool:
+    """Return whether this is a Linux process with one thread, those of libraries included."""
+    return sys.platform == "linux" and len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208
+
+
 class _Reader:
     """One process. `sound` says whether it is ready for another file."""
 
-    def __init__(self, context: Any) -> None:
+    def __init__(self, context: Any, inherited: tuple[Any, ...] = ()) -> None:
+        """Start it. `inherited` are pipes that a forked one has and must close, like its parent's end of its own."""
         self.sound = True
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=reading.serve, args=(theirs,), name="vitrine-reading", daemon=True)
+        closed = (*inherited, self._pipe) if context.get_start_method() == "fork" else ()
+        self._process = context.Process(
+            target=reading.serve, args=(theirs, *closed), name="vitrine-reading", daemon=True
+        )
         with environment():
             self._process.start()
         theirs.close()
@@ -139,7 +163,7 @@ class _Reader:
         except (EOFError, OSError, ValueError) as error:
             if not wanted():
                 raise Cancelled from error
-            text = f"{source.name} could not be read: its decoder crashed, or needed too much memory."
+            text = tr("{source} could not be read: its decoder crashed, or needed too much memory.", source=source.name)
             raise Refusal(text, advice=ADVICE) from error
 
     def end(self) -> None:
@@ -158,5 +182,10 @@ class _Reader:
                 raise Cancelled
             if spent > most_s:
                 raise Refusal(
-                    f"{source.name} took longer than {most_s:.0f} s to read, so it was given up.", advice=ADVICE
+                    tr(
+                        "{source} took longer than {most_s:.0f} s to read, so it was given up.",
+                        source=source.name,
+                        most_s=most_s,
+                    ),
+                    advice=ADVICE,
                 )

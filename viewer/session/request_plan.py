@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from models.cards.card import task
 from models.inspection import Description
@@ -10,11 +11,13 @@ from models.params import Value
 from models.requests import Request
 from models.types import Source
 from viewer.session.document import Document
+from viewer.translation import tr
 
 # What is requested of a classifier before the engine has described it; of a detector, everything is.
 CLASSIFIER_FIRST = ("classify",)
 AFTER = ("segment",)  # never requested before the model is described
-LATER = ("generation", "segmentation", "features")  # tasks for which nothing is requested before that
+# Tasks for which nothing is requested before that.
+LATER = ("generation", "likelihood", "segmentation", "features", "picture to picture", "landmarks")
 DESCRIBE_SLOT, DETECT_SLOT = "describe", "detect"
 Wanted = Request | Mapping[str, Request] | None
 Wants = Callable[[Document, Description | None], Wanted]
@@ -118,7 +121,7 @@ def beyond(document: Document) -> str:
         "no class groups": bool(values.get("groups")) and not values.get("agnostic"),
     }
     wanted = next((words for words, on in asked.items() if on), "")
-    return f"This follows {wanted}: change that to go on." if wanted else ""
+    return tr("This follows {wanted}: change that to go on.", wanted=wanted) if wanted else ""
 
 
 def ask(
@@ -148,6 +151,25 @@ def ask(
     return Request.make(inspection, document.model, source, {**values, **(extra or {})})
 
 
+def ask_with_truth(inspection: str, document: Document, description: Description | None) -> Request | None:
+    """Return a request for the current picture that names the open ground truth, if there is any."""
+    extra = {"truth": document.truth.path} if document.truth is not None else {}
+    return ask(inspection, document, description, extra=extra)
+
+
+def in_view(
+    how: Callable[..., Request | None],
+    inspection: str,
+    document: Document,
+    description: Description | None,
+    **more: Any,
+) -> Request | None:
+    """Return what `how`, such as `ask`, requests while the panel named like the inspection is in view, else None."""
+    if inspection not in document.view.inside or description is None:
+        return None
+    return how(inspection, document, description, **more)
+
+
 def generated(document: Document, description: Description | None) -> Request | None:
     """Return the request for the picture of the document's latent code, if the model generates pictures."""
     return about("decode", document, description, extra={"code": document.latent.code})
@@ -171,4 +193,4 @@ def about(
 def reason(inspection: str, description: Description) -> str:
     """Return why an inspection does not apply to a model, "" if it does."""
     offer = description.offers.get(inspection)
-    return offer.reason if offer else f"This Vitrine has no {inspection}."
+    return offer.reason if offer else tr("This Vitrine has no {inspection}.", inspection=inspection)

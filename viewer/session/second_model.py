@@ -26,6 +26,7 @@ from viewer.session.history import Store
 from viewer.session.lookup import name_of, row_of, title_for, word_for
 from viewer.session.request_plan import DESCRIBE_SLOT, DETECT_SLOT, Wants
 from viewer.session.state import SessionState
+from viewer.translation import tr
 
 PREFIX = "beside."
 LAYERS, GENERATED = "layers", "generated"
@@ -53,7 +54,7 @@ class SecondModel:
         self.wants: Sequence[tuple[str, Wants]] = ()
         self._failures: dict[str, Failure] = {}
         self._following = False
-        self.store.listen(self._told)
+        self.store.listen(self._ask_further)
         state.store.listen(self._changed)
         state.on.result.append(self._answered)
         state.on.failure.append(self._failed)
@@ -130,7 +131,7 @@ class SecondModel:
             else None
         )
 
-    def _told(self, before: Document, after: Document) -> None:
+    def _ask_further(self, before: Document, after: Document) -> None:
         """Continue with requests that depend on results of B's own panels, such as which methods are valid."""
         if not self._following:
             self._replan()
@@ -248,7 +249,11 @@ def code_reason(document: Document, description: Description) -> str:
     except Refusal as refusal:
         return str(refusal)
     given = code.count(",") + 1
-    return "" if given == size else f"Its code has {size} numbers, this one {given}. Go to a seed: both have one."
+    return (
+        ""
+        if given == size
+        else tr("Its code has {size} numbers, this one {given}. Go to a seed: both have one.", size=size, given=given)
+    )
 
 
 def differing(a: Description | None, b: Description, document: Document) -> str:
@@ -261,7 +266,11 @@ def differing(a: Description | None, b: Description, document: Document) -> str:
     if reason := code_reason(document, b):
         return reason
     sizes = [Space.of(each.about["latent"]).size for each in (a, b)]
-    return "" if sizes[0] == sizes[1] else f"The same seed, but codes of {sizes[0]} and {sizes[1]} numbers."
+    return (
+        ""
+        if sizes[0] == sizes[1]
+        else tr("The same seed, but codes of {sizes} and {sizes_2} numbers.", sizes=sizes[0], sizes_2=sizes[1])
+    )
 
 
 def swapped(document: Document, own: Document) -> Document:

@@ -23,6 +23,7 @@ from viewer.session.picture_loading import PictureLoading
 from viewer.session.request_plan import DESCRIBE_SLOT, DETECT_SLOT, Wants, plan
 from viewer.session.second_model import SecondModel
 from viewer.session.state import SessionState
+from viewer.translation import tr
 
 OPENING = "opening"
 
@@ -71,7 +72,7 @@ class Session:
             del self.results[slot]
         if document.file is not None and document.file != self.shown and not self.reading:
             self.loading.read_own()
-        self._state.tell_state()
+        self._state.report_state()
 
     @property
     def description(self) -> Description | None:
@@ -129,9 +130,18 @@ class Session:
             try:
                 sources += images.sources([path])
             except Refusal as refusal:
-                self._state.tell_failure("open", Failure(str(refusal), refusal.advice))
+                self._state.report_failure("open", Failure(str(refusal), refusal.advice))
         if sources:
             self.loading.open(tuple(sources))
+
+    def open_picture(self, path: str) -> None:
+        """Show a picture: the one of the film strip, or a further one added to it."""
+        sources = self.store.document.sources
+        known = next((row for row, source in enumerate(sources) if source.path == path), None)
+        if known is not None:
+            self.loading.go(known)
+        else:
+            self.loading.add(Source.file(path))
 
     def go(self, index: int) -> None:
         """Go to a picture of the film strip, once it has been read."""
@@ -156,7 +166,7 @@ class Session:
     def open_model(self, name: str) -> None:
         """Open a model by name or weights file; it becomes the document's model once the engine has opened it."""
         self.jobs.want(OPENING, Request("describe", name), first=True)
-        self._state.tell_state()
+        self._state.report_state()
 
     def again(self) -> None:
         """Submit all requests again: cancelled and failed ones, and those whose picture or model file changed."""
@@ -216,7 +226,7 @@ class Session:
                     self.loading.call_off()
                 if name == "truth":
                     self.truths.cancel()
-                self._state.tell_failure(name, failure)
+                self._state.report_failure(name, failure)
             case "local", (_, call):
                 call()
             case "live", (number, *rest):
@@ -225,8 +235,8 @@ class Session:
                 self.live.engine_ready()
             case "lost", (text, details):
                 self.live.engine_lost()
-                self._state.tell_failure("engine", Failure(text, details=details))
-        self._state.tell_state()
+                self._state.report_failure("engine", Failure(text, details=details))
+        self._state.report_state()
 
     def _done(self, slot: str, request: Request, answer: Result | Failure) -> None:
         if isinstance(answer, Failure):
@@ -243,7 +253,7 @@ class Session:
     def _described(self, slot: str, request: Request, description: Description) -> None:
         self.descriptions[request.model] = description
         if slot == OPENING and request.model != self.store.document.model:
-            self.store.update(self.store.document.with_model(request.model), title="Open " + description.name)
+            self.store.update(self.store.document.with_model(request.model), title=tr("Open ") + description.name)
             for tell in self.on.opened:
                 tell("model", request.model)
         if request.model == self.store.document.model:
@@ -256,6 +266,6 @@ class Session:
         if slot != OPENING and request != self.wanted.get(slot):
             return
         self.failed[slot] = request
-        self._state.tell_failure(slot, failure)
+        self._state.report_failure(slot, failure)
         if slot == DESCRIBE_SLOT and request.model != self.good and not failure.cancelled:
             self.store.update(self.store.document.with_model(self.good))

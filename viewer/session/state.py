@@ -43,12 +43,12 @@ class SessionState:
         """The description of the document's model, once the engine has opened it."""
         return self.descriptions.get(self.store.document.model)
 
-    def tell_failure(self, slot: str, failure: Failure) -> None:
+    def report_failure(self, slot: str, failure: Failure) -> None:
         """Report why something could not be answered or opened."""
         for call in self.on.failure:
             call(slot, failure)
 
-    def tell_state(self) -> None:
+    def report_state(self) -> None:
         """Report that something started or ended."""
         for call in self.on.state:
             call()

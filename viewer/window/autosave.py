@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import time
 from collections.abc import Callable
 from functools import partial
@@ -15,14 +16,15 @@ from viewer.commands.command import Command
 from viewer.saving import crash_recovery
 from viewer.saving.crash_recovery import Discarded, Kept, Left
 from viewer.session.document import Document
+from viewer.translation import tr
 from viewer.widgets.dialogs.banner import Banner, Notices
 from viewer.window.context import WindowContext
 from viewer.window.saved_sessions import SavedSessions, kept
 
 AFTER_MS = 500
 MOST_SHARE = 0.05  # largest share of time spent on it; matters with very many pictures
-QUESTION = "Vitrine did not close properly."
-FOR_A_WEEK = "File > Restore discarded work brings it back within a week."
+QUESTION = tr("Vitrine did not close properly.")
+FOR_A_WEEK = tr("File > Restore discarded work brings it back within a week.")
 
 
 class Autosave(QObject):
@@ -36,7 +38,7 @@ class Autosave(QObject):
         self._written = Document()
         self._left: list[Left] = []
         self.discarded: list[Discarded] = []
-        self._told = False
+        self._reported = False
         self._clock = QTimer(self)
         self._clock.setSingleShot(True)
         self._clock.setInterval(AFTER_MS)
@@ -44,7 +46,7 @@ class Autosave(QObject):
         context.session.store.listen(lambda before, after: self._changed())
         context.frame.installEventFilter(self)
         self._changed()
-        context.session.jobs.local("recovery", self._look)
+        context.session.jobs.local("recovery", self._look_for_crashes)
 
     @property
     def path(self) -> Path:
@@ -57,7 +59,7 @@ class Autosave(QObject):
             self._clock.stop()
             self._kept.end()
             for one in self._left:
-                one.let_go()
+                one.release()
             self._left = []
         return super().eventFilter(watched, event)
 
@@ -73,8 +75,8 @@ class Autosave(QObject):
         self.banner.leave()
         self.banner = Banner(
             self._notices,
-            f"Discard {_about(self._left[0].opened.document)}? {FOR_A_WEEK}",
-            [("Discard it", self.discard_surely), ("Keep it", self._ask_again)],
+            tr("Discard {about}? {for_a_week}", about=_about(self._left[0].opened.document), for_a_week=FOR_A_WEEK),
+            [(tr("Discard it"), self.discard_surely), (tr("Keep it"), self._ask_again)],
         )
 
     def discard_surely(self) -> None:
@@ -87,7 +89,7 @@ class Autosave(QObject):
 
             def take() -> None:
                 self.discarded = found
-                self._context.messages.tell(f"Discarded. {FOR_A_WEEK}", key="discarded")
+                self._context.messages.tell(tr("Discarded. {for_a_week}", for_a_week=FOR_A_WEEK), key="discarded")
 
             return take
 
@@ -118,8 +120,12 @@ class Autosave(QObject):
             try:
                 self._kept.write(document, of=of)
             except Refusal as refusal:
-                text = f"The open work cannot be saved for recovery after a crash. {refusal} {refusal.advice}"
-                return lambda: self._tell(text)
+                text = tr(
+                    "The open work cannot be saved for recovery after a crash. {refusal} {advice}",
+                    refusal=refusal,
+                    advice=refusal.advice,
+                )
+                return lambda: self._report(text)
             if then is not None:
                 then()
             took_ms = (time.perf_counter() - start) * 1000
@@ -127,7 +133,7 @@ class Autosave(QObject):
 
         self._context.session.jobs.local(slot, work)
 
-    def _look(self) -> Callable[[], None]:
+    def _look_for_crashes(self) -> Callable[[], None]:
         found = crash_recovery.left(self._context.settings.folder)
         discarded = crash_recovery.discarded(self._context.settings.folder)
 
@@ -142,13 +148,13 @@ class Autosave(QObject):
         if not self._left:
             return
         one = self._left[0]
-        more = f" ({len(self._left) - 1} more after this.)" if len(self._left) > 1 else ""
+        more = tr(" ({left} more after this.)", left=len(self._left) - 1) if len(self._left) > 1 else ""
         what = f"{_about(one.opened.document)}, {_when(one.written_s)}"
         self.banner = Banner(
             self._notices,
-            f"{QUESTION} Restore what was open? {what}.{more}",
-            [("Restore", self.restore), ("Discard…", self.discard)],
-            help_text="It is kept until you answer, also when you close the window. Restoring can be undone.",
+            tr("{question} Restore what was open? {what}.{more}", question=QUESTION, what=what, more=more),
+            [(tr("Restore"), self.restore), (tr("Discard…"), self.discard)],
+            help_text=tr("It is kept until you answer, also when you close the window. Restoring can be undone."),
         )
 
     def _ask_again(self) -> None:
@@ -165,9 +171,9 @@ class Autosave(QObject):
         self._ask()
         return one
 
-    def _tell(self, text: str) -> None:
-        if not self._told:
-            self._told = True
+    def _report(self, text: str) -> None:
+        if not self._reported:
+            self._reported = True
             self._context.messages.tell(text, severity="warning", key="autosave")
 
 
@@ -178,7 +184,7 @@ def _about(document: Document) -> str:
 
 
 def _when(written_s: float) -> str:
-    return time.strftime("%d %B, %H:%M", time.localtime(written_s))
+    return tr("{moment:%d %B, %H:%M}", moment=datetime.datetime.fromtimestamp(written_s))
 
 
 def _empty(document: Document) -> bool:

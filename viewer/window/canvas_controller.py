@@ -11,9 +11,10 @@ from viewer.canvas.layers import Layer
 from viewer.canvas.legend import Legend
 from viewer.canvas.view import Pointer
 from viewer.presenters import attribution, box_pair
-from viewer.presenters.legend import legend_of
+from viewer.presenters.legend import UNITS, legend_of
 from viewer.session.document import Document
 from viewer.session.lookup import row_of
+from viewer.translation import tr
 from viewer.window.context import WindowContext
 
 SLOT = "generated"
@@ -39,6 +40,8 @@ class CanvasController(QObject):
         self._canvas.pointer_moved.connect(self._pointed)
         self._canvas.clicked.connect(self._clicked)
         self._canvas.region_drawn.connect(self._region)
+        self._canvas.line_moved.connect(self._line)
+        self._canvas.line_let_go.connect(self._session.store.settle)
         self._canvas.legend.moved.connect(self._moved)
         at = context.settings.extra.get(LEGEND)
         if isinstance(at, list) and len(at) == 2 and all(isinstance(share, int | float) for share in at):
@@ -77,6 +80,7 @@ class CanvasController(QObject):
     def repaint_layers(self) -> None:
         """Repaint with the panels' current layers."""
         layers = self.layers()
+        self._canvas.objects.name_maps({**UNITS, **self._titles()})
         self._canvas.set_layers(layers)
         self._canvas.legend.show_legend(self.legend(layers))
 
@@ -158,18 +162,24 @@ class CanvasController(QObject):
             store.update(document.with_second(-1 if selected == document.selected else selected))
         else:
             store.update(document.with_selected(selected))
-            if selected >= 0 and "detect" in self._session.results and self._context.docks.stands_in("find"):
+            if selected >= 0 and "detect" in self._session.results and self._context.docks.is_current("find"):
                 self._context.docks.offer("lineage")
+
+    def _line(self, x: float) -> None:
+        """Let the panel whose line it is move it."""
+        for panel in self._context.panels.built:
+            if panel.isEnabled() and panel.dragged(x):
+                return
 
     def _region(self, rect: QRectF) -> None:
         store, docks = self._session.store, self._context.docks
         document = store.document.with_region((rect.left(), rect.top(), rect.right(), rect.bottom()))
         description = self._session.description
         if description is None or "Detects" in description.capabilities:
-            store.update(document, title="Draw a rectangle")
+            store.update(document, title=tr("Draw a rectangle"))
             docks.show("missed")
         elif not description.offers["ablation"].reason:
             docks.show("attribution")
-            store.update(document, title="Draw a rectangle")
-            within = "SegmentsPicture" in description.capabilities
+            store.update(document, title=tr("Draw a rectangle"))
+            within = bool({"SegmentsPicture", "Translates"} & {*description.capabilities})
             self._context.messages.tell(attribution.WITHIN if within else attribution.HIDES, key="region")

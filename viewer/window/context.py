@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from PySide6.QtWidgets import QMainWindow
 
 from viewer.canvas.view import Canvas
+from viewer.engine_texts import shown
 from viewer.session.preferences import Settings
 from viewer.session.session import Session
 from viewer.widgets.dialogs.toast import Toasts
@@ -27,12 +28,13 @@ class Messages:
 
     def tell(self, text: str, *, details: str = "", severity: Any = "info", key: str = "", **more: Any) -> None:
         """Show a message, with further arguments of `Toasts.show_message`, and write it to the log."""
-        self.toasts.show_message(text.strip(), details=details, severity=severity, key=key or text, **more)
+        text = shown(text.strip())
+        self.toasts.show_message(text, details=details, severity=severity, key=key or text, **more)
         self.note(text, details)
 
     def note(self, text: str, details: str = "") -> None:
         """Write to the log only."""
-        cast("LogPanel", self._panels["log"]).write(text.strip(), details)
+        cast("LogPanel", self._panels["log"]).write(shown(text.strip()), details)
 
 
 @dataclass

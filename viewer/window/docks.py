@@ -12,6 +12,7 @@ from models import model_name
 from viewer.panels.base import WIDEST_PX, Panel
 from viewer.session.document import Document
 from viewer.session.preferences import Settings
+from viewer.translation import tr
 from viewer.window.invitations import Invited
 from viewer.window.lazy_panels import LazyPanels
 from viewer.window.workspaces import BY_ID, WORKSPACES, serves
@@ -59,6 +60,7 @@ class Docks(QObject):
         self._layouts: dict[str, str] = {}
         self._holders: list[Invited] = []
         self._document = Document()
+        self._unsized = False  # the initial layout had no dock at the right yet whose width could be set
         self._dismissed: set[str] = set()  # panels that came by themselves and that the user closed
         self.by_id: dict[str, QDockWidget] = {}
         options = QMainWindow.DockOption.AllowTabbedDocks | QMainWindow.DockOption.AllowNestedDocks
@@ -76,7 +78,7 @@ class Docks(QObject):
             dock.visibilityChanged.connect(partial(self._seen, entry.id))
             dock.toggleViewAction().triggered.connect(partial(self._chosen, entry.id))
             self.by_id[entry.id] = dock
-        panels.furnish.append(self._take)
+        panels.on_built.append(self._take)
         self._place()
         self._stage()
         # After hiding most: Qt enlarges a window for all docks that a state shows, if only for a moment.
@@ -92,7 +94,7 @@ class Docks(QObject):
         self.workspace = workspace
         self._lay_out()
 
-    def stands_in(self, workspace: str) -> bool:
+    def is_current(self, workspace: str) -> bool:
         """Return whether a workspace is the one that is shown."""
         return workspace == self.workspace
 
@@ -201,7 +203,9 @@ class Docks(QObject):
                 # Given the height of one dock only, Qt distributes the difference over both.
                 docks, heights = [above, dock], [max(1, above.height() - short), least]
             self._window.resizeDocks(docks, heights, Qt.Orientation.Vertical)
-        self._name_tabs()
+        if self._unsized and self._panels.entries[name].area == "right" and not dock.isFloating():
+            self._unsized = False
+            self._window.resizeDocks([dock], [SIDE_PX], Qt.Orientation.Horizontal)
         self.changed.emit()
 
     def offer(self, name: str) -> None:
@@ -247,6 +251,8 @@ class Docks(QObject):
     def restore(self) -> None:
         """Restore the window's size and every workspace's layout from the settings; never larger than the screen."""
         window, settings = self._window, self._settings
+        if (layout := window.layout()) is not None:
+            layout.activate()  # else the window stays as high as all docks together, which were shown to be placed
         window.resize(*WINDOW_PX)
         if settings.geometry:
             window.restoreGeometry(QByteArray.fromBase64(settings.geometry.encode()))
@@ -295,7 +301,6 @@ class Docks(QObject):
             self._stage()
         else:
             self.arrange()
-        self._name_tabs()
 
     def _restore(self, state: QByteArray) -> bool:
         """Bring the docks into a stored arrangement; return whether it was one of this version."""
@@ -312,7 +317,6 @@ class Docks(QObject):
             wanted = self._film if name == FILM else name in opened and self.can(name)
             if wanted == dock.isHidden():
                 dock.setVisible(wanted)
-        self._name_tabs()
         self.changed.emit()
 
     def _proportion(self) -> None:
@@ -324,6 +328,7 @@ class Docks(QObject):
             docks[name].raise_()
         upper = next((name for name in shown if name in TOP), "")
         lower = next((n for n in (*own, *shown) if entries[n].area == "right" and n not in TOP), "")
+        self._unsized = not (upper or lower)
         for name in filter(None, (upper, lower)):
             self._window.resizeDocks([docks[name]], [SIDE_PX], Qt.Orientation.Horizontal)
         if upper and lower:
@@ -343,7 +348,7 @@ class Docks(QObject):
         """Tell a panel that it became visible or hidden; build it if necessary."""
         if self._closing or (not in_view and self.by_id[name].widget() is None):
             return
-        self._panels[name].seen(in_view)
+        self._panels[name].view_changed(in_view)
 
     def _chosen(self, name: str, on: bool) -> None:
         """Take the choice of a panel in the menu that Qt opens over titles of docks."""
@@ -372,16 +377,17 @@ class Docks(QObject):
             self.changed.emit()
         return super().eventFilter(watched, event)
 
-    def _name_tabs(self) -> None:
-        for bar in self._bars():
-            bar.setAccessibleName("Panels")
-            # Show names in full and scroll the tabs: names elided to a letter or two are useless.
-            bar.setElideMode(Qt.TextElideMode.ElideNone)
-            bar.setUsesScrollButtons(True)
-
     def _bars(self) -> list[QTabBar]:
         """Return the bars with which docks in one place are chosen."""
         return self._window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
+
+
+def name_tabs(bar: QTabBar) -> None:
+    """Give a bar with which docks are chosen its name, and show the docks' names in full."""
+    bar.setAccessibleName(tr("Panels"))
+    # Scrolled instead: names elided to a letter or two are useless.
+    bar.setElideMode(Qt.TextElideMode.ElideNone)
+    bar.setUsesScrollButtons(True)
 
 
 def within(wanted: QRect, screen: QRect) -> QRect:

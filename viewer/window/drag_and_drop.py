@@ -11,13 +11,15 @@ from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QImage
 from PySide6.QtWidgets import QLabel
 
 from models.cards.model_folder import is_model
-from models.files import MODEL_SUFFIXES
+from models.files import CODE_SUFFIXES, MODEL_SUFFIXES
 from models.pictures.images import PICTURE_SUFFIXES, save_png
 from models.pictures.media import is_endless, title
 from models.truth.read import recognise
 from models.types import Refusal
 from viewer.canvas.painter import pixels_of
 from viewer.saving.session_file import is_session
+from viewer.translation import tr
+from viewer.window import data_set_opening
 from viewer.window.context import WindowContext
 
 LINES_MOST = 1000
@@ -47,10 +49,11 @@ class DragAndDrop(QObject):
         super().__init__(context.frame)
         self._context = context
         self._take_sessions, self._open_code, self._choose_second = take_sessions, open_code, choose_second
+        self._data_sets = data_set_opening.DataSetOffer(context)
         self.label = QLabel(context.canvas)
         self.label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.label.setObjectName("drop-hint")
-        self.label.setAccessibleName("What a drop will do")
+        self.label.setAccessibleName(tr("What a drop will do"))
         self.label.setAutoFillBackground(True)
         self.label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.label.hide()
@@ -63,7 +66,7 @@ class DragAndDrop(QObject):
             case QEvent.Type.DragEnter if isinstance(event, QDragEnterEvent):
                 text = hint(paths_in(event.mimeData()), beside=_shift(event))
                 if not text and event.mimeData().hasImage():
-                    text = "Drop to open the picture"
+                    text = tr("Drop to open the picture")
                 self.hint(text)
                 if text:
                     event.acceptProposedAction()
@@ -100,11 +103,18 @@ class DragAndDrop(QObject):
         except Refusal as refusal:
             self._context.messages.tell(f"{refusal} {refusal.advice}", severity="error")
             return True
-        code = [path for path in paths if Path(path).suffix.lower() == ".py"]
+        code = [path for path in paths if Path(path).suffix.lower() in CODE_SUFFIXES]
         if code:
             self._open_code(str(code[0]))
-        if pictures := self._take_sessions([path for path in paths if path not in code]):
+        found = self._take_sessions([path for path in paths if path not in code])
+        tables = [path for path in found if data_set_opening.is_table(path)]
+        if tables:
+            data_set_opening.open_data_set(self._context, str(Path(tables[0]).absolute()))
+        if pictures := [path for path in found if path not in tables]:
             self._context.session.open_paths(pictures)
+            if not tables:
+                models = {str(path) for path in weights_in([str(path) for path in pictures])}
+                self._data_sets.dropped([path for path in pictures if str(path) not in models])
         return bool(paths)
 
     def _take(self, event: QDropEvent) -> None:
@@ -162,24 +172,39 @@ def hint(paths: list[str], *, beside: bool = False) -> str:
         return ""
     sessions = [Path(p) for p in paths if is_session(p)]
     if sessions:
-        return f"Drop to open the session {sessions[0].stem}"
+        return tr("Drop to open the session {sessions}", sessions=sessions[0].stem)
     weights = weights_in(paths)
     if weights:
-        return f"Drop to open {weights[0].name} {'beside' if beside else 'as'} the model"
+        name = weights[0].name
+        return (
+            tr("Drop to open {name} beside the model", name=name)
+            if beside
+            else tr("Drop to open {name} as the model", name=name)
+        )
+    if len(paths) == 1 and data_set_opening.is_table(paths[0]):
+        return tr("Drop to open {first} as a data set", first=Path(paths[0]).name)
     truths = [Path(p) for p in paths if recognise(p)]
     if truths:
         first = truths[0]
-        also = f" with the ground truth {first.name}" if len(paths) > 1 else ""
-        what = f"the folder {first.name} with its ground truth" if first.is_dir() else f"the ground truth {first.name}"
-        return f"Drop to open {'pictures' + also if also else what}"
+        also = tr(" with the ground truth {first}", first=first.name) if len(paths) > 1 else ""
+        what = (
+            tr("the folder {first} with its ground truth", first=first.name)
+            if first.is_dir()
+            else tr("the ground truth {first}", first=first.name)
+        )
+        return tr("Drop to open {what}", what=tr("pictures") + also if also else what)
     first = Path(paths[0])
     if is_endless(paths[0]):
-        return f"Drop to play {title(paths[0])}"
+        return tr("Drop to play {paths}", paths=title(paths[0]))
     if len(paths) > 1:
         folders = sum(Path(p).is_dir() for p in paths)
-        what = "folders" if folders == len(paths) else "pictures and folders" if folders else "pictures"
-        return f"Drop to open {len(paths)} {what}"
-    return f"Drop to open the folder {first.name}" if first.is_dir() else f"Drop to open {first.name}"
+        what = tr("folders") if folders == len(paths) else tr("pictures and folders") if folders else tr("pictures")
+        return tr("Drop to open {paths} {what}", paths=len(paths), what=what)
+    return (
+        tr("Drop to open the folder {first}", first=first.name)
+        if first.is_dir()
+        else tr("Drop to open {first}", first=first.name)
+    )
 
 
 def pasted_picture(data: QMimeData, folder: Path) -> Path | None:
@@ -193,8 +218,12 @@ def pasted_picture(data: QMimeData, folder: Path) -> Path | None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        message = f"The pasted picture cannot be kept in {folder} ({error.strerror or error})."
-        raise Refusal(message, advice="Save it as a file and open that.") from error
+        message = tr(
+            "The pasted picture cannot be kept in {folder} ({strerror}).",
+            folder=folder,
+            strerror=error.strerror or error,
+        )
+        raise Refusal(message, advice=tr("Save it as a file and open that.")) from error
     path = folder / f"pasted-{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 1000:03d}.png"
     save_png(pixels_of(image), path)
     return path

@@ -31,6 +31,8 @@ from PySide6.QtWidgets import (
 from models.types import Refusal
 from viewer.export import figure
 from viewer.export.figure import KINDS, MOST_PX, Content, Options
+from viewer.translation import tr, trn
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 
 GAP = 8
 LEAST_PREVIEW = QSize(280, 220)
@@ -39,25 +41,25 @@ WAIT_MS = 60
 MOST_PRESETS = 20
 KEY, LAST, PRESETS = "figures", "last", "presets"
 PARTS = {
-    "bar": ("Colour bar", "The scale of each map, below the picture"),
-    "caption": ("Caption", "Model, method, target, layer, scale, picture and date"),
-    "legend": ("Legend", "What the colours mean, where it stands on the canvas"),
-    "frames": ("Selection frames", "The frames around what is selected, explained or asked about"),
+    "bar": (tr("Colour bar"), tr("The scale of each map, below the picture")),
+    "caption": (tr("Caption"), tr("Model, method, target, layer, scale, picture and date")),
+    "legend": (tr("Legend"), tr("What the colours mean, where it stands on the canvas")),
+    "frames": (tr("Selection frames"), tr("The frames around what is selected, explained or asked about")),
 }
 SIZES = {
-    "own": "The picture's own",
-    "double": "Twice the picture's own",
-    "px": "Width in pixels",
-    "cm": "Width in centimetres",
+    "own": tr("The picture's own"),
+    "double": tr("Twice the picture's own"),
+    "px": tr("Width in pixels"),
+    "cm": tr("Width in centimetres"),
 }
 OWN: Mapping[str, Options] = {
-    "As the picture": Options(),
-    "Picture alone": Options(bar=False, caption=False, legend=False, frames=False),
-    "Column of a paper": Options(size="cm", width_cm=8.4, dpi=300, kinds=("pdf", "svg")),
-    "Slide": Options(size="px", width_px=1920),
+    tr("As the picture"): Options(),
+    tr("Picture alone"): Options(bar=False, caption=False, legend=False, frames=False),
+    tr("Column of a paper"): Options(size="cm", width_cm=8.4, dpi=300, kinds=("pdf", "svg")),
+    tr("Slide"): Options(size="px", width_px=1920),
 }
-CHANGED = "Changed"
-NONE = "Choose at least one kind of file"
+CHANGED = tr("Changed")
+NONE = tr("Choose at least one kind of file")
 
 
 class ExportDialog(QDialog):
@@ -76,7 +78,7 @@ class ExportDialog(QDialog):
         parent: QWidget,
     ) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Export picture")
+        self.setWindowTitle(tr("Export picture"))
         self.resize(*SIZE_PX)
         self._content, self._kept, self._write = content, kept, write
         self.options = Options.of(kept.get(LAST))
@@ -108,16 +110,20 @@ class ExportDialog(QDialog):
 
     def _make_options(self) -> None:
         """Make the preview and the controls of the options."""
-        self.preview, self.size_text, self.files_text = QLabel(), _text("Size of the figure"), _text("Files")
-        self.preview.setAccessibleName("Preview of the figure")
+        self.preview, self.size_text, self.files_text = (
+            QLabel(),
+            WrappedLabel(tr("Size of the figure"), small=True),
+            WrappedLabel(tr("Files"), small=True),
+        )
+        self.preview.setAccessibleName(tr("Preview of the figure"))
         self.preview.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.preview.setMinimumSize(LEAST_PREVIEW)
         self.preview.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         self.preset = QComboBox()
-        self.preset.setAccessibleName("Preset")
+        self.preset.setAccessibleName(tr("Preset"))
         self.preset.activated.connect(self._take_preset)
-        self.keep = _button("Keep…", "Keep these options under a name", self._keep_preset)
-        self.remove = _button("Remove", "Remove the chosen preset of yours", self._remove_preset)
+        self.keep = _button(tr("Keep…"), tr("Keep these options under a name"), self._keep_preset)
+        self.remove = _button(tr("Remove"), tr("Remove the chosen preset of yours"), self._remove_preset)
         self.parts = {name: QCheckBox(title) for name, (title, _) in PARTS.items()}
         for name, box in self.parts.items():
             box.setToolTip(PARTS[name][1])
@@ -126,7 +132,7 @@ class ExportDialog(QDialog):
         for box in self.kinds.values():
             box.clicked.connect(self._read)
         self.size_box = QComboBox()
-        self.size_box.setAccessibleName("Size")
+        self.size_box.setAccessibleName(tr("Size"))
         for key, title in SIZES.items():
             self.size_box.addItem(title, key)
         self.size_box.activated.connect(self._read)
@@ -138,7 +144,11 @@ class ExportDialog(QDialog):
         self.cm.setSuffix(" cm")
         self.dpi.setRange(50, 1200)
         self.dpi.setSuffix(" dpi")
-        for box, name in ((self.px, "Width in pixels"), (self.cm, "Width in centimetres"), (self.dpi, "Dots per inch")):
+        for box, name in (
+            (self.px, tr("Width in pixels")),
+            (self.cm, tr("Width in centimetres")),
+            (self.dpi, tr("Dots per inch")),
+        ):
             box.setAccessibleName(name)
             box.setKeyboardTracking(False)
             box.valueChanged.connect(self._read)
@@ -146,15 +156,15 @@ class ExportDialog(QDialog):
     def _make_ends(self, place: Path) -> None:
         """Make the lines for folder and name, and the buttons."""
         self.folder, self.name = QLineEdit(str(place.parent)), QLineEdit(place.name)
-        self.folder.setAccessibleName("Folder")
-        self.name.setAccessibleName("Name of the files")
+        self.folder.setAccessibleName(tr("Folder"))
+        self.name.setAccessibleName(tr("Name of the files"))
         for line in (self.folder, self.name):
-            line.textChanged.connect(self._tell)
+            line.textChanged.connect(self._update_text)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
-        self.export = QPushButton("Export")
+        self.export = QPushButton(tr("Export"))
         self.export.setDefault(True)
-        self.copy = QPushButton("Copy")
-        self.copy.setToolTip("Copy the figure as an image")
+        self.copy = QPushButton(tr("Copy"))
+        self.copy.setToolTip(tr("Copy the figure as an image"))
         self.buttons.addButton(self.export, QDialogButtonBox.ButtonRole.AcceptRole)
         self.buttons.addButton(self.copy, QDialogButtonBox.ButtonRole.ActionRole)
         self.buttons.accepted.connect(self._export)
@@ -195,10 +205,10 @@ class ExportDialog(QDialog):
         name = next((name for name, preset in self.presets.items() if preset == options), "")
         self.preset.setCurrentIndex(self.preset.findData(name))
         self.remove.setEnabled(bool(name) and name not in OWN)
-        self._tell()
+        self._update_text()
         self._later.start()
 
-    def _tell(self) -> None:
+    def _update_text(self) -> None:
         """Say how large the figure is and which files it makes."""
         try:
             self.size_text.setText(figure.measures(self._content, self.options))
@@ -209,8 +219,12 @@ class ExportDialog(QDialog):
         folder, name = Path(self.folder.text()).expanduser(), self.name.text().strip()
         names = [f"{name}.{kind}" for kind in self.options.kinds]
         there = [each for each in names if name and (folder / each).exists()]
-        text = f"{', '.join(names)} and {'its' if len(names) == 1 else 'their'} recipe" if names else NONE
-        text += f". Replaces {', '.join(there)}" if there else ""
+        text = (
+            trn("{names} and its recipe", "{names} and their recipe", len(names), names=", ".join(names))
+            if names
+            else NONE
+        )
+        text += tr(". Replaces {there}", there=", ".join(there)) if there else ""
         self.files_text.setText(text)
         self.export.setEnabled(fits and bool(name and names and self.folder.text().strip()))
         self.copy.setEnabled(fits)
@@ -237,7 +251,7 @@ class ExportDialog(QDialog):
             self._show()
 
     def _keep_preset(self) -> None:
-        name, given = QInputDialog.getText(self, "Keep these options", "Name")
+        name, given = QInputDialog.getText(self, tr("Keep these options"), tr("Name"))
         if given and name.strip() and name.strip() not in OWN:
             self.accept_preset(name.strip())
             self._show()
@@ -256,14 +270,14 @@ class ExportDialog(QDialog):
         self.preset.setPlaceholderText(CHANGED)
 
     def _browse(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, "Folder for the figure", self.folder.text())
+        name = QFileDialog.getExistingDirectory(self, tr("Folder for the figure"), self.folder.text())
         if name:
             self.folder.setText(name)
 
     def _copy(self) -> None:
         QGuiApplication.clipboard().setImage(figure.image(self._content, self.options))
         self._kept[LAST] = asdict(self.options)
-        self.files_text.setText("Copied.")
+        self.files_text.setText(tr("Copied."))
 
     def _export(self) -> None:
         self._kept[LAST] = asdict(self.options)
@@ -292,10 +306,16 @@ class ExportDialog(QDialog):
         for box in (self.px, self.cm, self.dpi):
             size.addWidget(box)
         place.addWidget(self.folder, 1)
-        place.addWidget(_button("Browse…", "Choose a folder", self._browse))
-        for title, row in (("Preset", presets), ("With", parts), ("Size", size), ("Files", kinds), ("Folder", place)):
+        place.addWidget(_button(tr("Browse…"), tr("Choose a folder"), self._browse))
+        for title, row in (
+            (tr("Preset"), presets),
+            (tr("With"), parts),
+            (tr("Size"), size),
+            (tr("Files"), kinds),
+            (tr("Folder"), place),
+        ):
             form.addRow(title, row)
-        form.addRow("Name", self.name)
+        form.addRow(tr("Name"), self.name)
         form.addRow("", self.files_text)
         self.folder.setMinimumWidth(200)
         right = QVBoxLayout()
@@ -309,16 +329,6 @@ class ExportDialog(QDialog):
         whole.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, 2 * GAP)
         whole.addLayout(both, 1)
         whole.addWidget(self.buttons)
-
-
-def _text(name: str) -> QLabel:
-    label = QLabel()
-    label.setAccessibleName(name)
-    label.setProperty("small", True)
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-    return label
 
 
 def _button(text: str, help_text: str, run: Callable[[], None]) -> QPushButton:

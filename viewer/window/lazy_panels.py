@@ -22,6 +22,7 @@ BY_TASK = {
     "segmentation": ("SegmentsPicture", "Explains"),
     "features": ("Explains",),
     "generation": ("Generates", "Encodes", "Scores"),
+    "likelihood": ("EstimatesLikelihood",),
 }
 Furnish = Callable[[Panel], None]
 
@@ -31,7 +32,7 @@ class LazyPanels(Mapping[str, Panel]):
 
     def __init__(self, entries: Sequence[PanelEntry], store: Store) -> None:
         self.entries = {entry.id: entry for entry in entries}
-        self.furnish: list[Furnish] = []
+        self.on_built: list[Furnish] = []
         self._store = store
         self._built: dict[str, Panel] = {}
         self._owners: dict[str, str] = {}  # panel ids by the slots in which they have had requests
@@ -39,8 +40,8 @@ class LazyPanels(Mapping[str, Panel]):
     def __getitem__(self, name: str) -> Panel:
         if name not in self._built:
             self._built[name] = self.kind(name)(self._store)
-            for furnish in self.furnish:
-                furnish(self._built[name])
+            for on_built in self.on_built:
+                on_built(self._built[name])
         return self._built[name]
 
     def __contains__(self, name: object) -> bool:

@@ -19,6 +19,7 @@ from models.types import Pixels, Source
 from viewer import theme
 from viewer.canvas.painter import pixels_of, render
 from viewer.panels.base import Panel
+from viewer.translation import tr
 from viewer.window.canvas_controller import CanvasController
 from viewer.window.context import WindowContext
 
@@ -40,14 +41,14 @@ class LiveView(QObject):
         self._texts = QTimer(self)
         self._texts.setSingleShot(True)
         self._texts.setInterval(TEXT_MS)
-        self._texts.timeout.connect(self._tell)
+        self._texts.timeout.connect(self._update_text)
         self._live.after_paint = self._after_paint
         self._live.paint = self._paint
         on = context.session.on
         on.picture.append(self._begun)
         on.frame.append(self._frame)
-        on.live.append(self._heard)
-        context.panels.furnish.append(self._furnish)
+        on.live.append(self._state_changed)
+        context.panels.on_built.append(self._fill_panel)
 
     @property
     def open(self) -> bool:
@@ -74,7 +75,7 @@ class LiveView(QObject):
             self._live.finish()
         elif source is not None:
             begin = Path(settings.last_folder or user_folders.user_folder()) / f"{source.stem}.detect{RECORDING_SUFFIX}"
-            name, _ = QFileDialog.getSaveFileName(self._context.frame, "Record", str(begin), f"*{RECORDING_SUFFIX}")
+            name, _ = QFileDialog.getSaveFileName(self._context.frame, tr("Record"), str(begin), f"*{RECORDING_SUFFIX}")
             if name:
                 self.record_to(Path(name))
 
@@ -83,7 +84,9 @@ class LiveView(QObject):
         path = path if path.suffix.lower() == RECORDING_SUFFIX else path.with_name(path.name + RECORDING_SUFFIX)
         source = self._live.source
         if source is not None and path.absolute() == Path(source.path):
-            self._context.messages.tell(f"{path.name} is playing now. Choose another name.", severity="error")
+            self._context.messages.tell(
+                tr("{path} is playing now. Choose another name.", path=path.name), severity="error"
+            )
             return
         self._context.settings.last_folder = str(path.parent)
         self._live.record(str(path.absolute()))
@@ -93,7 +96,7 @@ class LiveView(QObject):
         kinds = " ".join(f"*{suffix}" for suffix in sorted(VIDEO_SUFFIXES))
         settings = self._context.settings
         name, _ = QFileDialog.getOpenFileName(
-            self._context.frame, "Open video", settings.last_folder, f"Videos ({kinds})"
+            self._context.frame, tr("Open video"), settings.last_folder, tr("Videos ({kinds})", kinds=kinds)
         )
         if name:
             settings.last_folder = str(Path(name).parent)
@@ -102,9 +105,12 @@ class LiveView(QObject):
     def ask_live(self) -> None:
         """Ask for the number of a camera or the address of a stream."""
         recent = [path for path in self._context.settings.recent_pictures if is_endless(path)]
-        label = "Number of a camera, or address of a stream such as rtsp://host/path"
+        label = tr("Number of a camera, or address of a stream such as rtsp://host/path")
         text, given = QInputDialog.getItem(
-            self._context.frame, "Open camera or stream", label, [*recent, "0"] if "camera:0" not in recent else recent
+            self._context.frame,
+            tr("Open camera or stream"),
+            label,
+            [*recent, "0"] if "camera:0" not in recent else recent,
         )
         if given and text.strip():
             self.open_live(text.strip())
@@ -115,10 +121,12 @@ class LiveView(QObject):
         if is_endless(path):
             self._context.session.open_paths([path])
         else:
-            known = "Give a number, or an address that begins with rtsp://, http:// or https://."
-            self._context.messages.tell(f"{text} is neither a camera nor a stream. {known}", severity="error")
+            known = tr("Give a number, or an address that begins with rtsp://, http:// or https://.")
+            self._context.messages.tell(
+                tr("{text} is neither a camera nor a stream. {known}", text=text, known=known), severity="error"
+            )
 
-    def _furnish(self, panel: Panel) -> None:
+    def _fill_panel(self, panel: Panel) -> None:
         """Connect the playback panel when it has just been built."""
         if panel.id == "live":
             panel = cast("LivePanel", panel)
@@ -138,24 +146,27 @@ class LiveView(QObject):
     def _frame(self, shown: Shown) -> None:
         self._context.canvas.show_picture(shown.pixels, keep_view=True)
 
-    def _heard(self) -> None:
+    def _state_changed(self) -> None:
         facts, source = self._live.facts, self._live.source
         lost = title(source.path) if facts.lost and source is not None else ""
         if lost and not self._lost:
-            text = f"Lost {lost}. It is tried again until it is back; the last picture stays."
+            text = tr("Lost {lost}. It is tried again until it is back; the last picture stays.", lost=lost)
             self._context.messages.tell(text, severity="warning", key="lost")
         elif self._lost and not lost and source is not None:
-            self._context.messages.tell(f"{self._lost} is back.", severity="success", key="lost")
+            self._context.messages.tell(tr("{lost} is back.", lost=self._lost), severity="success", key="lost")
         if self._recording and not facts.recording:
-            said = [f"The recording {title(self._recording)} is finished.", _browsers(Path(self._recording))]
+            said = [
+                tr("The recording {recording} is finished.", recording=title(self._recording)),
+                _browsers(Path(self._recording)),
+            ]
             self._context.messages.tell(" ".join(said), severity="success", key="record")
         changed = (lost, facts.recording) != (self._lost, self._recording)
         self._lost, self._recording = lost, facts.recording
         if changed or facts.state != "playing" or not self._texts.isActive():
-            self._tell()
+            self._update_text()
             self._texts.start()
 
-    def _tell(self) -> None:
+    def _update_text(self) -> None:
         panel = self._context.panels.there("live")
         if panel is not None:
             cast("LivePanel", panel).show_live(self._live.source, self._live.facts)

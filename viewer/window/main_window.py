@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt, QTimer
-from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import QMainWindow, QStackedWidget
+from PySide6.QtCore import QChildEvent, QPoint, QPointF, QRect, QRectF, Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QContextMenuEvent
+from PySide6.QtWidgets import QMainWindow, QStackedWidget, QTabBar, QWidget
 
 from models import model_name
 from models.cards import card, packaged, samples
@@ -21,30 +21,35 @@ from models.pictures.media import is_endless
 from models.requests import Request
 from models.runtime import memory_limits
 from models.truth.types import Truth
-from models.types import Failure, Result, Source
+from models.types import Failure, Int, Result, Source
 from viewer import theme
 from viewer.canvas.view import Canvas, Pointer
-from viewer.commands.command import Commands, within_sentence
+from viewer.commands.command import Command, Commands, within_sentence
 from viewer.commands.palette import CommandPalette
 from viewer.commands.shortcut_sheet import ShortcutSheet
+from viewer.context_menu.subject import Subject, find
+from viewer.engine_texts import spoken
 from viewer.panels.base import Panel
 from viewer.panels.registry import PANELS
 from viewer.session import second_model
 from viewer.session.document import Document
 from viewer.session.preferences import Settings
 from viewer.session.session import Session
+from viewer.translation import tr
 from viewer.widgets.controls.elided_label import plain
 from viewer.widgets.controls.model_picker import ModelBox
 from viewer.widgets.dialogs.banner import Notices
 from viewer.widgets.dialogs.toast import Toasts
 from viewer.widgets.dialogs.welcome import Welcome
+from viewer.window import settings_search
 from viewer.window.autosave import Autosave
 from viewer.window.canvas_controller import SLOT, CanvasController
 from viewer.window.context import Messages, WindowContext
 from viewer.window.context_menus import ContextMenus
-from viewer.window.docks import Docks
+from viewer.window.docks import Docks, name_tabs
 from viewer.window.drag_and_drop import DragAndDrop
 from viewer.window.focus_keys import FocusKeys
+from viewer.window.help import Help
 from viewer.window.lazy_panels import LazyPanels
 from viewer.window.live_view import LiveView
 from viewer.window.model_knowledge import ModelKnowledge
@@ -58,15 +63,20 @@ from viewer.window.workspace_bar import WorkspaceBar
 from viewer.window.workspaces import fitting
 
 if TYPE_CHECKING:
+    from viewer.panels.data_set import DataSetPanel
     from viewer.panels.film_strip import FilmPanel
+    from viewer.panels.map import MapPanel
 
 STALE_AFTER_MS = 150
 # How often the availability of commands is updated while a slider is dragged; results are painted first.
 OUTDATED_MS = 100
+PAUSE_MS = 200  # in typing, before panels are built for what is searched
 
 
 class Window(QMainWindow):
-    """The window of one session."""
+    """The window of one session. `restart` is a file with what was open, if the program is to start again."""
+
+    restart: Path | None = None
 
     def __init__(self, session: Session, settings: Settings) -> None:
         super().__init__()
@@ -98,6 +108,7 @@ class Window(QMainWindow):
         self.knowledge = ModelKnowledge(self.context, self.zoo, self.notices)
         self.live_view = LiveView(self.context, self.controller)
         self.sessions = SavedSessions(self.context)
+        self.help = Help(self.context, self._tour_part)
         self.commands = Commands()
         self.palette_overlay: CommandPalette
         self.shortcuts: ShortcutSheet
@@ -110,13 +121,16 @@ class Window(QMainWindow):
             choose_second=self.panes.choose,
         )
         self._focus_keys = FocusKeys(self)
-        self._thumbnails = Thumbnails(self.context)
+        self._thumbnails = {name: Thumbnails(self.context, name) for name in ("film", "data_set", "map")}
         self._titles = ("", "")
         self._answered: set[str] = set()
         self._outdated = QTimer(self)
         self._outdated.setSingleShot(True)
         self._outdated.setInterval(OUTDATED_MS)
         self._outdated.timeout.connect(self._update_commands)
+        self._searching = QTimer(self)
+        self._searching.setSingleShot(True)
+        self._searching.timeout.connect(self._build_searched)
         self._stale = QTimer(self)
         self._stale.setSingleShot(True)
         self._stale.setInterval(STALE_AFTER_MS)
@@ -128,10 +142,12 @@ class Window(QMainWindow):
         """Add menus, palette and the sheet of shortcuts, built from the commands; the window is then complete."""
         self.commands = commands
         commands.fill(self.menuBar())
-        self.palette_overlay = CommandPalette(commands, self)
+        self.palette_overlay = CommandPalette(commands, self, more=self._search)
+        self.palette_overlay.typed.connect(self._search_further)
         self.shortcuts = ShortcutSheet(commands, self, gestures=gestures)
-        self.toasts.place, self.toasts.spare = self.centre, self._spared
+        self.toasts.place, self.toasts.spare = self.centre, self._uncovered_areas
         self.menus = ContextMenus(self.context, commands)
+        self.panes.menu_wanted.connect(self.menus.open_beside)
         self.model_box.place(self.menuBar())
         self.workspace_bar = WorkspaceBar(commands.actions(self), self.docks, self)
         self.addToolBar(self.workspace_bar)
@@ -254,7 +270,7 @@ class Window(QMainWindow):
             return  # belongs to the second pane
         self.panels.answered(slot)
         for panel in self.panels.built:
-            panel.show_result(slot, request, result)
+            panel.show_result(slot, request, spoken(result))
         if "warning" in result.meta:
             self.tell(str(result.meta["warning"]), severity="warning")
         if slot == SLOT:
@@ -286,7 +302,7 @@ class Window(QMainWindow):
 
     def _opened(self, kind: str, path: str) -> None:
         if kind == "truth":
-            self._tell_truth()
+            self._report_truth()
             return
         if kind == "picture":
             self.settings.add_picture(path)
@@ -326,6 +342,12 @@ class Window(QMainWindow):
 
     # the frame
 
+    def childEvent(self, event: QChildEvent) -> None:
+        """Name a bar of tabs that Qt made while it laid the docks out."""
+        if event.polished() and isinstance(bar := event.child(), QTabBar):
+            name_tabs(bar)
+        super().childEvent(event)
+
     def closeEvent(self, event: QCloseEvent) -> None:
         """Save the layout and stop the engine."""
         if not self.closed:
@@ -352,9 +374,9 @@ class Window(QMainWindow):
         on.opened.append(self._opened)
         on.truth.append(self._show_truth)
         on.unreadable.append(self._unreadable)
-        self.panels.furnish.append(self._furnish)
+        self.panels.on_built.append(self._fill_panel)
         for panel in self.panels.built:
-            self._furnish(panel)
+            self._fill_panel(panel)
         self.canvas.pointer_moved.connect(self._pointed)
         self.canvas.layers_changed.connect(lambda: self._pointed(self.canvas.pointer))
         self.panes.repainted.connect(lambda: self._pointed(self.canvas.pointer))
@@ -374,17 +396,25 @@ class Window(QMainWindow):
         self.welcome.recent_requested.connect(lambda path: self.session.open_paths([path]))
         theme.changes().connect(self._restyle)
 
-    def _furnish(self, panel: Panel) -> None:
+    def _fill_panel(self, panel: Panel) -> None:
         """Connect a newly built panel, and pass it what the others have received."""
         panel.layers_changed.connect(self.controller.repaint_layers)
         panel.command_wanted.connect(self._run_command)
+        panel.open_wanted.connect(self.session.open_picture)
         panel.menu_wanted.connect(self._open_menu)
         panel.picture_shown.connect(self.controller.play)
         if panel.id == "film":
             film = cast("FilmPanel", panel)
             film.chosen.connect(self.session.go)
             film.stepped.connect(self.session.step)
-            film.thumbnail_wanted.connect(self._thumbnails.want)
+            film.thumbnail_wanted.connect(self._thumbnails["film"].want)
+        if panel.id == "map":
+            placed = cast("MapPanel", panel)
+            placed.thumbnail_wanted.connect(self._thumbnails["map"].want)
+            placed.strip_wanted.connect(self.session.open_paths)
+            placed.rows_wanted.connect(self._list_alone)
+        if panel.id == "data_set":
+            cast("DataSetPanel", panel).thumbnail_wanted.connect(self._thumbnails["data_set"].want)
         document, description = self.session.store.document, self.session.description
         reason = panel.lacking(description) if description else ""
         panel.setEnabled(not reason)
@@ -392,13 +422,18 @@ class Window(QMainWindow):
         if self.session.truth is not None:
             panel.show_truth(self.session.truth)
         for slot, (request, result) in self.session.results.items():
-            panel.show_result(slot, request, result)
+            panel.show_result(slot, request, spoken(result))
+
+    def _list_alone(self, rows: Int) -> None:
+        """List only some pictures of the data set in its panel, all of them for none."""
+        if len(rows) or "data_set" in {panel.id for panel in self.panels.built}:
+            cast("DataSetPanel", self.panels["data_set"]).list_alone(rows)
 
     def _begin(self, sample: samples.Sample) -> None:
         """Open a sample of the first page together with its model."""
         self.session.open_model(samples.model_of(sample))
         if sample.pictures:
-            self.session.open_paths(sample.pictures)
+            self.session.open_paths(samples.pictures_of(sample))
 
     def _pointed(self, pointer: Pointer | None) -> None:
         self.status.show_pointer(pointer, self.panes.status_layers())
@@ -412,15 +447,20 @@ class Window(QMainWindow):
         self.centre.setCurrentWidget(self.welcome)
         self.welcome.open_button.setFocus()
 
-    def _tell_truth(self) -> None:
+    def _report_truth(self) -> None:
         """Report what was imported of the ground truth and what was not, and show its panel."""
         truth = self.session.truth
         if truth is not None:
-            left_out = f"; {truth.omitted:,} left out" if truth.omitted else ""
-            text = f"Imported {len(truth.pictures):,} pictures, {truth.boxes:,} boxes{left_out}."
+            left_out = tr("; {omitted:,} left out", omitted=truth.omitted) if truth.omitted else ""
+            text = tr(
+                "Imported {pictures:,} pictures, {boxes:,} boxes{left_out}.",
+                pictures=len(truth.pictures),
+                boxes=truth.boxes,
+                left_out=left_out,
+            )
             severity = "warning" if truth.omitted or truth.remarks else "success"
             self.docks.show("truth")
-            self.tell(text, details="\n".join(truth.told), severity=severity, key="truth")
+            self.tell(text, details="\n".join(truth.notes), severity=severity, key="truth")
 
     def _show_truth(self, truth: Truth | None) -> None:
         """Pass the current ground truth to the panels."""
@@ -432,7 +472,7 @@ class Window(QMainWindow):
     def _zoomed(self, percent: float) -> None:
         self.status.show_zoom(percent if self.has_picture else None)
 
-    def _spared(self) -> list[QRect]:
+    def _uncovered_areas(self) -> list[QRect]:
         """Return what messages must not cover: the selected box and the drawn rectangle."""
         region = self.session.store.document.region
         rects = [self.controller.selected_box, QRectF(QPointF(*region[:2]), QPointF(*region[2:])) if region else None]
@@ -445,11 +485,44 @@ class Window(QMainWindow):
             if rect is not None
         ]
 
-    def _open_menu(self, kind: str, what: int, place: QPoint) -> None:
-        self.menus.open(kind, what, place)
+    def _open_menu(self, subject: Subject, place: QPoint) -> None:
+        self.menus.open(subject, place)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Open the menu of a thing that is in no panel, such as a row of the zoo.
+
+        Qt's own, of all panels whether they can answer or not, is not wanted.
+        """
+        found = find(self, event)
+        if found is not None:
+            self.menus.open(found, event.globalPos())
 
     def _run_command(self, name: str) -> None:
         self.commands.actions(self)[name].trigger()
+
+    def _tour_part(self, name: str) -> QWidget | None:
+        bars = {"centre": self.centre, "workspaces": self.workspace_bar, "model": self.model_box}
+        return bars.get(name, self.menuBar())
+
+    def _search(self) -> list[Command]:
+        """Return what the palette finds beside commands."""
+        return [*settings_search.settings(self.context), *self.help.entries()]
+
+    def _search_further(self) -> None:
+        """Build panels for their settings once the typing pauses."""
+        if settings_search.unbuilt(self.context):
+            self._searching.start(PAUSE_MS)
+
+    def _build_searched(self) -> None:
+        """Build one panel, so that a letter typed meanwhile need not wait; search their settings after the last."""
+        waiting = settings_search.unbuilt(self.context)
+        if not self.palette_overlay.isVisible() or self.closed:
+            return
+        if waiting:
+            _ = self.panels[waiting[0]]
+            self._searching.start(0)
+        else:
+            self.palette_overlay.put(self._search())
 
     def _restyle(self) -> None:
         self.commands.restyle()

@@ -14,6 +14,7 @@ from models.types import Failure, Refusal
 from models.user_code import consent
 from viewer.session import second_model
 from viewer.session.request_plan import DESCRIBE_SLOT
+from viewer.translation import tr
 from viewer.window.context import WindowContext
 from viewer.window.model_zoo import ModelZoo
 
@@ -50,13 +51,16 @@ class ModelPrompts:
         if failure.offer[:1] == ("layer",):
             _, layer, words = failure.offer
             store = self._context.session.store
-            action = (words, lambda: store.update(store.document.explaining(layer=layer), title=f"Layer {layer}"))
+            action = (
+                words,
+                lambda: store.update(store.document.explaining(layer=layer), title=tr("Layer {layer}", layer=layer)),
+            )
         if failure.offer[:1] == ("download",):
             _, name = failure.offer
-            action = ("Download", lambda: self._zoo.open_model(name, as_second=second))
+            action = (tr("Download"), lambda: self._zoo.open_model(name, as_second=second))
         text, stays = failure.text, slot == DESCRIBE_SLOT
         if stays and not action:
-            text += f" {model_name.title(self._context.session.good)} stays open instead."
+            text += tr(" {model_name} stays open instead.", model_name=model_name.title(self._context.session.good))
         more = {"details": failure.details, "severity": "error", "key": failure.message, "action": action}
         self._context.messages.tell(text, **more, stays=stays)
 
@@ -65,23 +69,27 @@ class ModelPrompts:
         note = str(description.about.get("note", ""))
         if description.about.get("weights") == "none":
             self._context.messages.tell(f"{description.name}: {note}", severity="warning", key=note)
-        show = ("Look at the model", lambda: self._context.docks.show("model"))
+        show = (tr("Look at the model"), lambda: self._context.docks.show("model"))
         if "Interpreted" in description.capabilities:
-            show = ("See what it may be", lambda: self._context.docks.show("interpretation"))
+            show = (tr("See what it may be"), lambda: self._context.docks.show("interpretation"))
         if behaviour := description.about.get("behaviour", ()):
             text = f"{description.name}: {' '.join(behaviour)}"
             key = f"behaviour {description.name}"
             self._context.messages.tell(text, severity="warning", key=key, action=show)
         if description.about.get("unknown"):
             more = {"details": str(description.about.get("differences", "")), "severity": "warning", "stays": True}
-            ways = ("Say what it is", lambda: self._context.docks.show("model"))
+            ways = (tr("Say what it is"), lambda: self._context.docks.show("model"))
             self._context.messages.tell(f"{description.name}: {note}", key="unknown", action=ways, **more)
             return
         doubt, base = str(description.about.get("doubt", "")), self._context.session.store.document.model
         if doubt and base not in self._doubted:
             self._doubted.add(base)
             self._context.docks.show("interpretation")
-            text = f"{description.name}: {doubt} Press the reading that is right on your picture."
+            text = tr(
+                "{description}: {doubt} Press the reading that is right on your picture.",
+                description=description.name,
+                doubt=doubt,
+            )
             self._context.messages.tell(text, severity="warning", key=f"doubt {description.name}")
         offered = description.about.get("assumptions", {})
         assumed = {key: item for key, item in offered.items() if not item.get("known")}
@@ -92,7 +100,7 @@ class ModelPrompts:
         ):
             said = {key: item.get("titles", {}).get(item["value"], item["value"]) for key, item in assumed.items()}
             words = ", ".join(f"{str(item['title']).lower()} {said[key]}" for key, item in assumed.items())
-            text = " ".join(filter(None, (f"{description.name}:", note, f"Assumed: {words}.")))
+            text = " ".join(filter(None, (f"{description.name}:", note, tr("Assumed: {words}.", words=words))))
             self._context.messages.tell(text, key=f"assumed {description.name}", action=show)
 
     def ask(self, model: str, path: Path, open_again: Open) -> None:
@@ -104,7 +112,9 @@ class ModelPrompts:
         try:
             code = Code.read(path)
         except (OSError, Refusal) as error:
-            self._context.messages.tell(f"{path.name} cannot be read: {error}.", severity="error")
+            self._context.messages.tell(
+                tr("{path} cannot be read: {error}.", path=path.name, error=error), severity="error"
+            )
             return
         dialog = Allow(code, parent=self._context.frame)
         yes = QDialog.DialogCode.Accepted
@@ -132,14 +142,15 @@ class ModelPrompts:
 
     def _answered(self, model: str, code: Code, open_again: Open, *, yes: bool) -> None:
         if not yes:
-            self._context.messages.tell(f"{code.path.name} was not run.", key="allow")
+            self._context.messages.tell(tr("{path} was not run.", path=code.path.name), key="allow")
             return
         try:
             for one in (code, *code.helpers):
                 consent.allow(one.path, one.sha256)
         except OSError as error:
             self._context.messages.tell(
-                f"The permission for {code.path.name} could not be saved: {error}.", severity="error"
+                tr("The permission for {path} could not be saved: {error}.", path=code.path.name, error=error),
+                severity="error",
             )
             return
         open_again(model)

@@ -13,6 +13,7 @@ from models.cards.zoo_catalogue import Entry
 from models.zoo import cached
 from models.zoo.fetch import missing
 from viewer.session.downloads import Downloads
+from viewer.translation import tr
 from viewer.window.context import WindowContext
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class ModelZoo(QObject):
         self.downloads = Downloads(context.session.jobs)
         self._wanted: Entry | None = None
         self._opens: dict[str, Callable[[], None]] = {}
-        self.downloads.told.append(self._told)
+        self.downloads.listeners.append(self._changed)
         context.frame.installEventFilter(self)
 
     @cached_property
@@ -79,7 +80,7 @@ class ModelZoo(QObject):
         """Cancel the download."""
         self.downloads.cancel()
         self._opens.clear()
-        self._told()
+        self._changed()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Stop everything when the window closes."""
@@ -102,7 +103,7 @@ class ModelZoo(QObject):
 
         self._context.session.jobs.local(SLOT, work)
 
-    def _told(self) -> None:
+    def _changed(self) -> None:
         now, failure = self.downloads, self.downloads.failure
         failed = failure.text if failure is not None else ""
         self.dialog.show_download(now.entry, done=now.done, total=now.total, stopping=now.stopping, failed=failed)
@@ -113,7 +114,10 @@ class ModelZoo(QObject):
             tell()
         if now.entry is not None:
             for show in on.progress:
-                show(now.done / now.total if now.total else None, f"Downloading {now.entry.architecture}")
+                show(
+                    now.done / now.total if now.total else None,
+                    tr("Downloading {architecture}", architecture=now.entry.architecture),
+                )
 
     def _there(self, entry: Entry) -> None:
         if self.dialog.isVisible():
@@ -121,5 +125,5 @@ class ModelZoo(QObject):
             self._opens.pop(entry.name, lambda: self._context.session.open_model(entry.name))()
         else:
             self._context.messages.tell(
-                f"{entry.name} was downloaded: it opens from the zoo.", severity="success", key="zoo"
+                tr("{entry} was downloaded: it opens from the zoo.", entry=entry.name), severity="success", key="zoo"
             )

@@ -27,7 +27,7 @@ class PanelPictures:
         self._waiting: dict[Source, list[Take]] = {}
         session.on.frame.append(self._framed)
 
-    def lend(self, source: Source, take: Take) -> None:
+    def provide(self, source: Source, take: Take) -> None:
         """Call `take` with the picture and its reduced versions; with none if it cannot be read."""
         session, frame = self._session, self._frame
         held: Picture | None = None
@@ -44,11 +44,11 @@ class PanelPictures:
                 levels = reduced((held or session.jobs.read(reading.PICTURE, source)).pixels)
             except Refusal:
                 levels = ()
-            return lambda: self._lent(source, levels)
+            return lambda: self._pass_pictures(source, levels)
 
-        session.jobs.local(f"lend {source}", work)
+        session.jobs.local(f"provide {source}", work)
 
-    def _lent(self, source: Source, levels: Levels) -> None:
+    def _pass_pictures(self, source: Source, levels: Levels) -> None:
         for take in self._waiting.pop(source, []):
             take(source, levels)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
@@ -25,6 +25,7 @@ from viewer.canvas.layers import Heat, Layer
 from viewer.canvas.legend import Legend
 from viewer.canvas.link import Link, Place
 from viewer.canvas.view import Canvas, Pointer
+from viewer.engine_texts import spoken
 from viewer.export.two_models import Side
 from viewer.panels.base import Panel
 from viewer.panels.registry import PANELS
@@ -34,6 +35,7 @@ from viewer.session import second_model
 from viewer.session.document import Document
 from viewer.session.lookup import class_name
 from viewer.session.request_plan import DETECT_SLOT
+from viewer.translation import tr, trn
 from viewer.widgets.controls.model_picker import ModelBox
 from viewer.widgets.dialogs.pane_head import PaneHead
 from viewer.window.canvas_controller import CanvasController
@@ -47,10 +49,10 @@ if TYPE_CHECKING:
 GENERATED = "generated"
 TIMED = (DETECT_SLOT, "classify", GENERATED)
 LEAST_BOX_PX = 160
-OPENING = "Opening the model…"
-WORKING = "Working…"
-MOVING = "Pause to compare: the second model does not run during playback."
-CANCELLED = "Cancelled. F5 asks again."
+OPENING = tr("Opening the model…")
+WORKING = tr("Working…")
+MOVING = tr("Pause to compare: the second model does not run during playback.")
+CANCELLED = tr("Cancelled. F5 asks again.")
 
 
 @dataclass
@@ -72,14 +74,14 @@ class Facts:
             self.about, self.forward_ms, self.best = about, spent, ""
         if request.inspection == DETECT_SLOT:
             count = len(result.arrays["boxes"])
-            self.best = f"{count:,} box{'' if count == 1 else 'es'}"
+            self.best = trn("{n:,} box", "{n:,} boxes", count)
         elif request.inspection == "classify":
             label, best = int(result.arrays["labels"][0]), float(quantity.numbers(result)[0])
             self.best = f"{class_name(result, label)} {quantity.short(best, quantity.of(result))}"
 
     def text(self, description: Description | None) -> str:
-        """Return the device, and the time of the last forward pass."""
-        took = f"{self.forward_ms:.0f} ms" if self.forward_ms else ""
+        """Return the device, the time of the last forward pass or that none was needed, and the answer."""
+        took = f"{self.forward_ms:.0f} ms" if self.forward_ms else tr("from the cache") if self.about else ""
         return " · ".join(part for part in (description.device if description else "", took, self.best) if part)
 
 
@@ -89,10 +91,10 @@ class SecondPane(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.canvas = Canvas()
-        self.canvas.setAccessibleName("Picture of the second model")
+        self.canvas.setAccessibleName(tr("Picture of the second model"))
         self.box = ModelBox()
-        self.box.setAccessibleName("Second model")
-        self.box.setToolTip("The model that is shown beside the other")
+        self.box.setAccessibleName(tr("Second model"))
+        self.box.setToolTip(tr("The model that is shown beside the other"))
         self.box.setMinimumWidth(LEAST_BOX_PX)
         self.head = PaneHead("B", self.box)
         _stack(self, self.head, self.canvas)
@@ -104,16 +106,17 @@ class Panes(QSplitter):
     """The window's canvas and, while the document has a second model, a pane for that, built on first use.
 
     `model_wanted` is emitted with the name of a model to open as the second one, downloaded first if necessary;
-    `repainted` when B's layers have changed.
+    `repainted` when B's layers have changed; `menu_wanted` asks for the menu of a place on B's picture.
     """
 
     model_wanted = Signal(str)
     repainted = Signal()
+    menu_wanted = Signal(object, QPoint)
 
     def __init__(self, context: WindowContext, controller: CanvasController) -> None:
         super().__init__(Qt.Orientation.Horizontal)
         self.setChildrenCollapsible(False)
-        self.setAccessibleName("Panes")
+        self.setAccessibleName(tr("Panes"))
         self._context, self._controller, self._session = context, controller, context.session
         self._bundled = list(card.bundled())
         self._beside = context.session.beside
@@ -132,9 +135,10 @@ class Panes(QSplitter):
     def second(self) -> SecondPane:
         """The pane of the second model, created when first needed."""
         second = SecondPane()
-        second.head.add_button("swap", "Swap the two models", "The second model comes first", self.swap)
-        second.head.add_button("close", "Show one model", "Close the second pane", self.close_second)
+        second.head.add_button("swap", tr("Swap the two models"), tr("The second model comes first"), self.swap)
+        second.head.add_button("close", tr("Show one model"), tr("Close the second pane"), self.close_second)
         second.canvas.clicked.connect(self._clicked)
+        second.canvas.menu_wanted.connect(self.menu_wanted)
         second.canvas.region_drawn.connect(self._context.canvas.region_drawn)
         second.box.chosen.connect(self.choose)
         self.addWidget(second)
@@ -220,19 +224,21 @@ class Panes(QSplitter):
         """Swap A and B, with the settings in force."""
         store = self._session.store
         if self.on:
-            store.update(second_model.swapped(store.document, self._beside.store.document), title="Swap the two models")
+            store.update(
+                second_model.swapped(store.document, self._beside.store.document), title=tr("Swap the two models")
+            )
 
     def close_second(self) -> None:
         """Close the second model."""
         store = self._session.store
-        store.update(store.document.with_beside(""), title="Show one model")
+        store.update(store.document.with_beside(""), title=tr("Show one model"))
         self._context.docks.hide("beside")
 
     def choose(self, name: str) -> None:
         """Show a model beside the document's own; download it first if necessary."""
         store = self._session.store
         if name == store.document.model:
-            text = "That is the model shown already. Compare it with another, or with itself under another assumption."
+            text = tr("This model is already shown. Compare it with another, or with itself under another assumption.")
             self._context.messages.tell(text, severity="warning", key="beside")
         else:
             self.model_wanted.emit(name)
@@ -242,7 +248,7 @@ class Panes(QSplitter):
         store = self._session.store
         if name == store.document.beside:
             self._beside.again()
-        store.update(store.document.with_beside(name), title="Compare two models")
+        store.update(store.document.with_beside(name), title=tr("Compare two models"))
         self._context.docks.show("beside")
 
     def paint(self) -> None:
@@ -292,32 +298,32 @@ class Panes(QSplitter):
         self._known = (self._session.store.document.beside, description)
         self.panels.build_painting(document)
         for panel in self.panels.built:
-            self._bring(panel)
-        self._tell()
+            self._refresh_panel(panel)
+        self._update_text()
 
-    def _bring(self, panel: Panel) -> None:
+    def _refresh_panel(self, panel: Panel) -> None:
         description = self._beside.description
         panel.setEnabled(description is not None and not panel.lacking(description))
         panel.refresh(self._beside.store.document, description)
 
-    def _furnish(self, panel: Panel) -> None:
+    def _fill_panel(self, panel: Panel) -> None:
         """Hide a newly built panel, and pass it what the others have received."""
         panel.setParent(self.second.cellar)
         panel.layers_changed.connect(self.paint)
-        self._bring(panel)
-        panel.seen(not self._context.docks.by_id[panel.id].visibleRegion().isEmpty())
+        self._refresh_panel(panel)
+        panel.view_changed(not self._context.docks.by_id[panel.id].visibleRegion().isEmpty())
         if self._session.truth is not None:
             panel.show_truth(self._session.truth)
         for slot, (request, result) in self._session.results.items():
             if own := second_model.slot_of(slot):
-                panel.show_result(own, request, result)
+                panel.show_result(own, request, spoken(result))
 
     def _seen(self, name: str, in_view: bool) -> None:
         """Tell B's panel that A's became visible or hidden."""
         if not self._context.closed and any(panel.id == name for panel in self.panels.built):
-            self.panels[name].seen(in_view)
+            self.panels[name].view_changed(in_view)
 
-    def _hear(self, panel: Panel) -> None:
+    def _watch_panel(self, panel: Panel) -> None:
         """Repaint when the comparison of the two models has changed."""
         if panel.id == "beside":
             panel.layers_changed.connect(self.paint)
@@ -326,17 +332,17 @@ class Panes(QSplitter):
         own = second_model.slot_of(slot)
         if (own or slot) in TIMED:
             self._facts[bool(own)].heard(request, result)
-            self._tell()
+            self._update_text()
         if not own:
             return
         self.panels.answered(own)
-        self._context.panels["beside"].show_result(slot, request, result)
+        self._context.panels["beside"].show_result(slot, request, spoken(result))
         for panel in self.panels.built:
-            panel.show_result(own, request, result)
+            panel.show_result(own, request, spoken(result))
         if own == GENERATED:
             self._made = result.arrays["picture"]
             self._picture()
-        self._tell()
+        self._update_text()
 
     def _failure(self, slot: str, failure: Any) -> None:
         if own := second_model.slot_of(slot):
@@ -346,7 +352,7 @@ class Panes(QSplitter):
                 self._context.messages.note(
                     f"{model_name.title(self._session.store.document.beside)}: {failure.text}", failure.details
                 )
-            self._tell()
+            self._update_text()
 
     def _truth(self, truth: Any) -> None:
         for panel in self.panels.built:
@@ -363,7 +369,7 @@ class Panes(QSplitter):
             name, known = self._known
             if known is not None and name not in card.UNTRAINED:
                 self._context.settings.add_model(name)
-        self._tell()
+        self._update_text()
         self.canvas.set_stale(bool(self._waiting()))
 
     def _waiting(self) -> list[str]:
@@ -373,7 +379,7 @@ class Panes(QSplitter):
         done = [slot for slot in wanted if session.results.get(slot, (None,))[0] == wanted[slot]]
         return [slot for slot in wanted if slot not in done and session.failed.get(slot) != wanted[slot]]
 
-    def _tell(self) -> None:
+    def _update_text(self) -> None:
         """Show the model's name in both headers, and in B's what it does not support or what failed."""
         if not (self.on or self._built):
             return
@@ -443,8 +449,8 @@ class Panes(QSplitter):
         on = self._session.on
         for name in self.panels:
             self._context.docks.by_id[name].visibilityChanged.connect(partial(self._seen, name))
-        self.panels.furnish.append(self._furnish)
-        self._context.panels.furnish.append(self._hear)
+        self.panels.on_built.append(self._fill_panel)
+        self._context.panels.on_built.append(self._watch_panel)
         self._session.store.listen(self._changed)
         self._beside.store.listen(self._followed)
         on.result.append(self._result)

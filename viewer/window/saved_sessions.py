@@ -18,9 +18,10 @@ from viewer.saving import session_file, validation
 from viewer.saving.session_file import SUFFIX, Digests, Opened, is_session, listed
 from viewer.session.document import Document, View
 from viewer.session.history import NO_STEPS
+from viewer.translation import tr
 from viewer.window.context import WindowContext
 
-KIND = f"Vitrine session (*{SUFFIX})"
+KIND = tr("Vitrine session (*{suffix})", suffix=SUFFIX)
 LOOK = "session"  # its slot in the thread pool
 PANELS = {"lineage": "lineage", "missed": "missed", "explaining": "attribution", "layers": "layers"}
 PANELS |= {"maps": "maps", "proof": "proof"}
@@ -39,6 +40,7 @@ class SavedSessions(QObject):
         self._context = context
         self.path: Path | None = None
         self.working = False
+        self.kept_elsewhere = False  # the document is in another file, so closing loses nothing
         self._saved: Document | None = None
         self._pending: Document | None = None
         self._missing: tuple[str, ...] = ()  # files the session names that could not be opened
@@ -75,7 +77,7 @@ class SavedSessions(QObject):
     def ask_open(self) -> None:
         """Ask for a session to open."""
         settings = self._context.settings
-        name, _ = QFileDialog.getOpenFileName(self._context.frame, "Open session", settings.last_folder, KIND)
+        name, _ = QFileDialog.getOpenFileName(self._context.frame, tr("Open session"), settings.last_folder, KIND)
         if name:
             settings.last_folder = str(Path(name).parent)
             self.open(Path(name))
@@ -93,8 +95,8 @@ class SavedSessions(QObject):
             self.save_to(self.path)
         else:
             buttons = QMessageBox.StandardButton
-            box = self._question(f"Save over {self.path.name}?", buttons.Save | buttons.Cancel)
-            other = box.addButton("Save as…", QMessageBox.ButtonRole.ActionRole)
+            box = self._question(tr("Save over {path}?", path=self.path.name), buttons.Save | buttons.Cancel)
+            other = box.addButton(tr("Save as…"), QMessageBox.ButtonRole.ActionRole)
             box.setDefaultButton(buttons.Cancel)
             chosen = box.exec()
             if box.clickedButton() is other:
@@ -108,7 +110,7 @@ class SavedSessions(QObject):
         document = self._context.session.store.document
         stem = self.path.stem if self.path else document.file.stem if document.file else "session"
         begin = Path(settings.last_folder or user_folders.user_folder()) / f"{stem}{SUFFIX}"
-        name, _ = QFileDialog.getSaveFileName(self._context.frame, "Save session", str(begin), KIND)
+        name, _ = QFileDialog.getSaveFileName(self._context.frame, tr("Save session"), str(begin), KIND)
         if name:
             settings.last_folder = str(Path(name).parent)
             self.save_to(Path(name))
@@ -123,12 +125,12 @@ class SavedSessions(QObject):
     def may_close(self) -> bool:
         """Ask whether to save changes; return whether the window may close."""
         path = self.path
-        if path is None or not (self.changed or self._pending):
+        if self.kept_elsewhere or path is None or not (self.changed or self._pending):
             return True
         if self._pending is None:
             buttons = QMessageBox.StandardButton
             standard = buttons.Save | buttons.Discard | buttons.Cancel
-            chosen = self._question(f"Save the changes to {path.name}?", standard).exec()
+            chosen = self._question(tr("Save the changes to {path}?", path=path.name), standard).exec()
             if chosen != buttons.Save:
                 return chosen == buttons.Discard
         try:
@@ -141,35 +143,40 @@ class SavedSessions(QObject):
 
     def _question(self, text: str, buttons: QMessageBox.StandardButton) -> QMessageBox:
         box = QMessageBox(self._context.frame)
-        box.setWindowTitle("Save session")
+        box.setWindowTitle(tr("Save session"))
         box.setText(text)
         if self._missing:
-            box.setInformativeText(f"{listed(self._missing)} could not be opened: the file would no longer name them.")
+            box.setInformativeText(
+                tr("{listed} could not be opened: the file would no longer name them.", listed=listed(self._missing))
+            )
         box.setStandardButtons(buttons)
         return box
 
     def restore(self, opened: Opened) -> None:
         """Restore a document saved for crash recovery, as an unsaved change of its session."""
-        self.begin(opened.document, title="Restore what was open")
+        self.begin(opened.document, title=tr("Restore what was open"))
         if opened.of is not None:
             self.path, self._saved, self._missing = opened.of, Document(), opened.missing
             self.renamed.emit()
             self._mark()
-        if opened.told:
-            self._context.messages.tell(opened.told, details=opened.details, severity="warning", key="session")
+        if opened.differences:
+            self._context.messages.tell(opened.differences, details=opened.details, severity="warning", key="session")
 
     def _opened(self, path: Path, opened: Opened) -> None:
-        self.begin(opened.document, title=f"Open session {path.stem}")
+        self.begin(opened.document, title=tr("Open session {path}", path=path.stem))
         self._own(path)
         self._missing = opened.missing
-        if opened.told:
+        if opened.differences:
             self._context.messages.tell(
-                f"{path.stem} was opened. {opened.told}", details=opened.details, severity="warning", key="session"
+                tr("{path} was opened. {differences}", path=path.stem, differences=opened.differences),
+                details=opened.details,
+                severity="warning",
+                key="session",
             )
         for weights, body in opened.cards.items():
-            text = f"The card of {weights.name}, with class names and preprocessing, is gone."
+            text = tr("The card of {weights}, with class names and preprocessing, is gone.", weights=weights.name)
             self._context.messages.toasts.show_message(
-                text, severity="warning", key=text, action=("Put it back", partial(self._put_back, weights, body))
+                text, severity="warning", key=text, action=(tr("Put it back"), partial(self._put_back, weights, body))
             )
 
     def begin(self, document: Document, *, title: str) -> None:
@@ -188,7 +195,7 @@ class SavedSessions(QObject):
     def _saved_to(self, path: Path, document: Document, left: Sequence[str]) -> None:
         self._pending = None
         self._own(path, document)
-        self._context.messages.tell(f"Saved {path.name}.", severity="success", key="session")
+        self._context.messages.tell(tr("Saved {path}.", path=path.name), severity="success", key="session")
         for text in left:
             self._context.messages.tell(text, severity="warning")
 
@@ -203,7 +210,10 @@ class SavedSessions(QObject):
         try:
             card.write(weights, body)
         except (OSError, ValueError) as error:
-            self._context.messages.tell(f"The card of {weights.name} could not be written ({error}).", severity="error")
+            self._context.messages.tell(
+                tr("The card of {weights} could not be written ({error}).", weights=weights.name, error=error),
+                severity="error",
+            )
             return
         self._context.session.again()
 

@@ -8,8 +8,10 @@ from PySide6.QtWidgets import QLabel, QStatusBar
 
 from viewer.canvas.layers import Heat, Layer
 from viewer.canvas.view import Pointer
+from viewer.engine_texts import shown
 from viewer.presenters.heatmap import reading
 from viewer.session.job_queue import EngineState
+from viewer.translation import tr
 from viewer.widgets.dialogs.progress import Activity
 
 GAP = 8
@@ -27,6 +29,12 @@ FORWARD = (
 )
 NMS = ("nms", "own nms")
 GENERATE = "generate"
+STATES: dict[EngineState, str] = {
+    "starting": tr("starting"),
+    "ready": tr("ready"),
+    "restarting": tr("restarting"),
+    "stopped": tr("stopped"),
+}
 
 
 class Status:
@@ -35,7 +43,7 @@ class Status:
     def __init__(self, bar: QStatusBar) -> None:
         bar.setContentsMargins(GAP, 0, GAP, 0)
         self.engine, self.times, self.pixel, self.zoom = (
-            _label(name) for name in ("Engine", "Times", "Pixel under the pointer", "Zoom")
+            _label(name) for name in (tr("Engine"), tr("Times"), tr("Pixel under the pointer"), tr("Zoom"))
         )
         self.zoom.setContentsMargins(2 * GAP, 0, 0, 0)
         self.activity = Activity()
@@ -50,10 +58,16 @@ class Status:
         """Show the engine's state and memory; long work gets a progress bar with Cancel."""
         ready = state == "ready"
         memory = f" · {used_bytes / GB:.1f} GB" if used_bytes and ready else ""
-        self.engine.setText(f"engine {state}{memory if ready else '' if state == 'stopped' else '…'}")
-        self.engine.setToolTip("The memory that the engine's process has" if memory else "")
+        self.engine.setText(
+            tr(
+                "engine {state}{memory}",
+                state=STATES[state],
+                memory=memory if ready else "" if state == "stopped" else "…",
+            )
+        )
+        self.engine.setToolTip(tr("The memory that the engine's process has") if memory else "")
         if busy and not self.activity.busy:
-            self.activity.start("Working…" if ready else "Starting the engine…")
+            self.activity.start(tr("Working…") if ready else tr("Starting the engine…"))
         elif not busy and self.activity.busy:
             self.activity.finish()
 
@@ -65,12 +79,14 @@ class Status:
         device = f"{device} {used_bytes / GB:.1f} GB" if used_bytes else device
         forward = sum(times.get(name, 0.0) for name in FORWARD)
         if forward:
-            self._forward = f"forward {forward:.0f} ms"
-        last = f"nms {sum(times.get(name, 0.0) for name in NMS):.1f} ms"
+            self._forward = tr("forward {forward:.0f} ms", forward=forward)
+        last = tr("nms {name:.1f} ms", name=sum(times.get(name, 0.0) for name in NMS))
         if (generate := times.get(GENERATE)) is not None:
-            last = f"generate {generate:.1f} ms"
+            last = tr("generate {generate:.1f} ms", generate=generate)
         self.times.setText("".join(f"· {text} " for text in (device, self._forward, last) if text))
-        self.times.setToolTip("\n".join(f"{name}: {ms:.1f} ms" for name, ms in times.items()) or "All from the cache")
+        self.times.setToolTip(
+            "\n".join(f"{shown(name)}: {ms:.1f} ms" for name, ms in times.items()) or tr("All from the cache")
+        )
 
     def show_pointer(self, pointer: Pointer | None, layers: Iterable[Layer]) -> None:
         """Show the pointer's position in the picture, with the colour and map value there."""

@@ -1,4 +1,4 @@
-"""Thumbnails for the film strip, read in the background one at a time."""
+"""Thumbnails for the film strip, the data set and its map, read in the background one at a time each."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from viewer import theme
 from viewer.window.context import WindowContext
 
 if TYPE_CHECKING:
+    from viewer.panels.data_set import DataSetPanel
     from viewer.panels.film_strip import FilmPanel
+    from viewer.panels.map import MapPanel
 
 
 class Thumbnails:
-    """Reads the thumbnails that a window's film strip requests."""
+    """Reads the thumbnails that one panel of a window requests, by its id."""
 
-    def __init__(self, context: WindowContext) -> None:
-        self._context = context
+    def __init__(self, context: WindowContext, panel: str = "film") -> None:
+        self._context, self._panel = context, panel
         self._asked: Source | None = None
 
     def want(self, source: Source) -> None:
-        """Read a thumbnail and pass it to the strip; None if the picture cannot be read."""
+        """Read a thumbnail and pass it to the panel; None if the picture cannot be read."""
         context = self._context
         if context.closed or source == self._asked:
             return
@@ -37,10 +39,11 @@ class Thumbnails:
 
             def show() -> None:
                 self._asked = None
-                film = cast("FilmPanel", context.panels["film"])
-                film.set_thumbnail(source, small)
-                film.refresh(context.session.store.document, context.session.description)
+                panel = cast("FilmPanel | DataSetPanel | MapPanel", context.panels[self._panel])
+                panel.set_thumbnail(source, small)
+                if self._panel == "film":
+                    panel.refresh(context.session.store.document, context.session.description)
 
             return show
 
-        context.session.jobs.local("thumbnail", work)
+        context.session.jobs.local(f"thumbnail of {self._panel}", work)

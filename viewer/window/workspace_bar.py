@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMainWindow, QToolBar, QToolButton
 
 from viewer import theme
+from viewer.translation import tr
 from viewer.window.docks import Docks
 from viewer.window.workspaces import WORKSPACES
 
@@ -17,11 +18,11 @@ class WorkspaceBar(QToolBar):
     """Buttons for the workspaces, then one for each panel of the current workspace; what has no room is behind »."""
 
     def __init__(self, actions: Mapping[str, QAction], docks: Docks, window: QMainWindow) -> None:
-        super().__init__("Workspaces", window)
+        super().__init__(tr("Workspaces"), window)
         self._actions, self._docks = actions, docks
         self._panels: list[str] = []
         self.setObjectName("workspaces")
-        self.setAccessibleName("Workspaces")
+        self.setAccessibleName(tr("Workspaces"))
         self.setMovable(False)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.toggleViewAction().setVisible(False)
@@ -32,8 +33,8 @@ class WorkspaceBar(QToolBar):
         self.restyle()
         extension = self.findChild(QToolButton, "qt_toolbar_ext_button")
         if extension is not None:
-            extension.setAccessibleName("More panels")
-            extension.setToolTip("More panels")
+            extension.setAccessibleName(tr("More panels"))
+            extension.setToolTip(tr("More panels"))
         docks.changed.connect(self.follow)
         self.follow()
 
@@ -53,7 +54,7 @@ class WorkspaceBar(QToolBar):
         for workspace in WORKSPACES:
             action = self._actions[f"workspace-{workspace.id}"]
             action.setEnabled(self._docks.serves(workspace.id))
-            action.setChecked(self._docks.stands_in(workspace.id))
+            action.setChecked(self._docks.is_current(workspace.id))
         for name in wanted:
             self._actions[f"panel-{name}"].setEnabled(True)
             self._actions[f"panel-{name}"].setChecked(self._docks.shown(name))

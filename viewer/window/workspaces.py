@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from models.cards.card import task
 from models.inspection import Description
 from viewer.panels.registry import PanelEntry
+from viewer.translation import tr
 
 
 @dataclass(frozen=True)
@@ -21,22 +22,29 @@ class Workspace:
 
 
 WORKSPACES = (
-    Workspace("find", "Find", "boxes", "What the model finds in the picture, and on which way"),
+    Workspace("find", tr("Find"), "boxes", tr("What the model finds in the picture, and how")),
     Workspace(
-        "explain", "Explain", "explain", "Which parts of the picture an answer rests on, and what layers respond to"
+        "explain",
+        tr("Explain"),
+        "explain",
+        tr("Which parts of the picture an answer rests on, and what layers respond to"),
     ),
-    Workspace("compare", "Compare", "compare", "Two models, two settings, or the maps of several methods"),
-    Workspace("evaluate", "Evaluate", "figures", "Ground truth, and the figures of a whole data set"),
+    Workspace("compare", tr("Compare"), "compare", tr("Two models, two settings, or the maps of several methods")),
+    Workspace("evaluate", tr("Evaluate"), "figures", tr("Ground truth, and the figures of a whole data set")),
     Workspace(
-        "generate", "Generate", "explore", "The latent space: draw pictures, walk from one to another, invert them"
+        "generate",
+        tr("Generate"),
+        "explore",
+        tr("The latent space: draw pictures, walk from one to another, invert them"),
     ),
-    Workspace("model", "Model", "model", "What the file holds, how it is read, and what is assumed of it"),
+    Workspace("model", tr("Model"), "model", tr("What the file holds, how it is read, and what is assumed about it")),
 )
 BY_ID = {workspace.id: workspace for workspace in WORKSPACES}
 
 # Capabilities by the workspace that suits a model with them; the first that applies counts.
 _BY_CAPABILITY = {
     "Generates": "generate",
+    "EstimatesLikelihood": "generate",
     "Detects": "find",
     "SegmentsPicture": "find",
     "Translates": "find",
@@ -47,10 +55,13 @@ _BY_CAPABILITY = {
 }
 _BY_TASK = {
     "generation": "generate",
+    "likelihood": "generate",
     "detection": "find",
     "segmentation": "find",
     "classification": "explain",
     "features": "explain",
+    "picture to picture": "find",
+    "landmarks": "find",
 }
 
 

@@ -73,6 +73,10 @@ class Dense:
         """Return the boxes (n, 4) in network pixels, unclipped, from rows of the head's outputs and their origins."""
         raise NotImplementedError
 
+    def front(self, pixels: Pixels, stages: Any) -> Front:
+        """Return the image as the network sees it, with the maps of its backbone."""
+        return front(self.net, pixels, stages)
+
     def candidates(self, pixels: Pixels, settings: Mapping[str, Any], stages: Any) -> Candidates:
         """Return the `topk_candidates` best (anchor, class) pairs of every level above the floor, level by level."""
 

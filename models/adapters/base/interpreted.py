@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from models.cards.card import Card
+from models.interpretation.network_reading import Reading
 from models.loading.preprocess import Preprocess
 from models.loading.probe_network import Found, device_of
 from models.loading.returned_tensors import numbers
@@ -54,15 +55,21 @@ class Interpreted:
         """What was found out about the network, with every reading of its outputs."""
         return self._found
 
-    def raw_outputs(self, pixels: Pixels, stages: Any, preprocess: Preprocess | None = None) -> RawOutputs:
-        """Return the network's outputs for a picture (H, W, 3) uint8 RGB, prepared as assumed or in another way."""
+    def raw_outputs(
+        self, pixels: Pixels, stages: Any, preprocess: Preprocess | None = None, reading: Reading | None = None
+    ) -> RawOutputs:
+        """Return the network's outputs for a picture (H, W, 3) uint8 RGB, prepared as assumed or in another way.
+
+        `reading` is another one than that in force, which may want other inputs.
+        """
         way = preprocess or self.preprocess
+        found = replace(self._found, preprocess=way, reading=reading or self._found.reading)
 
         def make() -> RawOutputs:
             names: list[str] = []
 
             def run(x: Tensor) -> list[Tensor]:
-                made = self._found.outputs(self.net)(x)
+                made = found.outputs(self.net)(x)
                 names[:] = [name for name, _ in made]
                 return [tensor for _, tensor in made]
 
@@ -71,7 +78,7 @@ class Interpreted:
                 tensors = through(self.behaviour, run)(x)
             return RawOutputs(x, tuple(zip(names, tensors, strict=True)))
 
-        return stages.run("outputs", make, way)
+        return stages.run("outputs", make, way, found.input_key)
 
     def numbers(self, pixels: Pixels, stages: Any) -> list[Tensor]:
         """Return the outputs that readings count, as numbers."""

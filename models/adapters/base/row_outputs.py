@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,7 +16,9 @@ from models.cards.card import Card, label_ids
 from models.detection.box_rows import FIRST, LAST
 from models.detection.evidence import Evidence
 from models.detection.iou import iou
-from models.interpretation import box_extras
+from models.detection.peaks import HeatMaps
+from models.detection.prototypes import Prototypes
+from models.interpretation import box_extras, heat_map_outputs
 from models.interpretation.box_extras import Extras
 from models.loading.probe_network import Found, device_of
 from models.params import Value
@@ -68,16 +70,21 @@ class Rows(Interpreted):
         self.card = card
         self.preprocess = found.preprocess
         self._found, self.kind = found, found.boxes
-        # A last column of no object is DETR's: each query is trained to give an object of its own.
-        queries = found.layout is None and self.kind.background == LAST
+        # A last column of no object is DETR's, and so are centres in shares of few rows: each query is trained to give
+        # an object of its own.
+        queries = found.layout is None and (found.queries or self.kind.background == LAST)
         self._final = queries or (found.layout is not None and found.layout.final)
         if self._final:
             self.stages = {**self.stages, "nms": FINAL}
         layout = found.layout
         if layout is not None and layout.landmarks is not None:  # the capability FindsKeyPoints
             self.point_names, self.key_points = box_extras.point_names(layout), self._key_points
-        if layout is not None and layout.coefficients is not None:  # the capability Segments
+        if layout is not None and layout.has_masks:  # the capability Segments
             self.masks = self._masks
+        if layout is not None and layout.coefficients is not None:  # the capability CombinesPrototypes
+            self.prototypes = self._prototypes
+        if layout is not None and layout.peaks:  # the capability DetectsPeaks
+            self.heat_maps = self._heat_maps
 
     @property
     def device(self) -> torch.device:
@@ -86,8 +93,8 @@ class Rows(Interpreted):
 
     @property
     def defaults(self) -> dict[str, Value]:
-        """Common thresholds, because the network does not define any."""
-        return {"score": 0.5, "iou": 1.0 if self._final else 0.45, "max_detections": 100}
+        """Common thresholds, because the network does not define any; peaks of heat maps need no suppression."""
+        return {"score": 0.5, "iou": 1.0 if self._final or self._peaks else 0.45, "max_detections": 100}
 
     @property
     def floor(self) -> float:
@@ -103,9 +110,13 @@ class Rows(Interpreted):
         row, label = self._chosen(pixels, stages, box=box, region=region)
         (h, w), extent = self.preprocess.size, self.preprocess.extent(pixels.shape[1], pixels.shape[0])
         scale = ((extent[2] - extent[0]) / w, (extent[3] - extent[1]) / h)
+        found = self._found
+        if found.layout is not None and found.layout.peaks:  # a cell that is no peak any more keeps its score
+            found = replace(found, layout=replace(found.layout, peaks=False))
+        run = through(self.behaviour, found.runner(self.net))
 
         def scores(x: Tensor) -> Tensor:
-            made = self._run(x)
+            made = run(x)
             corners = self.kind.corners(made[self.kind.part], (h, w))[:, row]
             placed = corners * corners.new_tensor(scale * 2) + corners.new_tensor(extent[:2] * 2)
             return torch.cat([self.kind.logits(made[self._found.part][:, row]), placed], 1)
@@ -248,6 +259,26 @@ class Rows(Interpreted):
         at = torch.from_numpy(boxes).to(mine)
         return box_extras.masks(extras.prototypes[0], mine, at, self.preprocess.size).cpu().numpy()
 
+    def _prototypes(self, pixels: Pixels, boxes: Float, stages: Any) -> Prototypes:
+        """Return the prototypes, and the coefficients of boxes (K, 4) in network pixels."""
+        output = self.output(pixels, stages)
+        extras = output.extras
+        assert extras.coefficients is not None and extras.prototypes is not None
+        mine = extras.coefficients[0][self._row_of(output, boxes)].cpu().numpy()
+        extent = self.preprocess.extent(pixels.shape[1], pixels.shape[0])
+        return Prototypes(extras.prototypes[0].cpu().numpy(), mine, extent)
+
+    def _heat_maps(self, pixels: Pixels, stages: Any) -> HeatMaps:
+        """Return the heat maps with what an object at each cell would have."""
+
+        def make() -> HeatMaps:
+            layout = self._found.layout
+            assert layout is not None
+            tensors = [tensor.detach() for _, tensor in self.raw_outputs(pixels, stages).tensors]
+            return heat_map_outputs.read(layout, tensors, self.preprocess.size, self.mapping(pixels))
+
+        return stages.run("heat maps", make)
+
     def origins(self, pixels: Pixels, stages: Any) -> Anchors:
         """Return the anchors or cells that rows come from, in pixels of the original image."""
 
@@ -264,6 +295,10 @@ class Rows(Interpreted):
         return known.boxes, known.grids, known.per_cell
 
     @property
+    def _peaks(self) -> bool:
+        return self._found.layout is not None and self._found.layout.peaks
+
+    @property
     def _has_factor(self) -> bool:
         return self._found.layout is not None and self._found.layout.objectness is not None
 
@@ -274,12 +309,12 @@ class Rows(Interpreted):
         return tuple(label for label in own if label) if self.kind.background == FIRST else own
 
     def mapping(self, pixels: Pixels) -> Callable[[Float], Float]:
-        """Return a function that converts boxes (N, 4) from network pixels to pixels of the original image."""
+        """Return a function that converts boxes (N, 4) or points (N, 2) from network pixels to pixels of the image."""
         x0, y0, x1, y1 = self.preprocess.extent(pixels.shape[1], pixels.shape[0])
         tall, wide = self.preprocess.size
         scale = np.array([(x1 - x0) / wide, (y1 - y0) / tall] * 2, np.float32)
         first = np.array([x0, y0] * 2, np.float32)
-        return lambda boxes: np.asarray(boxes * scale + first, np.float32)
+        return lambda rows: np.asarray(rows * scale[: rows.shape[-1]] + first[: rows.shape[-1]], np.float32)
 
     def _chosen(self, pixels: Pixels, stages: Any, *, box: int, region: Rect | None) -> tuple[int, int]:
         """Return the row and label of a box id; for -1 of the best candidate; for a region the nearest row and -1.

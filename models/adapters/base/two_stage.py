@@ -92,6 +92,10 @@ class TwoStage:
         """The lowest score of a candidate."""
         return min(LOWEST_SCORE, self.net.roi_heads.score_thresh)
 
+    def front(self, pixels: Pixels, stages: Any) -> Front:
+        """Return the image as the network sees it, with the maps of its backbone."""
+        return front(self.net, pixels, stages)
+
     def candidates(self, pixels: Pixels, settings: Mapping[str, Any], stages: Any) -> Candidates:
         """Return every (proposal, class) pair above the floor, proposal by proposal as torchvision does.
 
@@ -101,7 +105,7 @@ class TwoStage:
 
         def make() -> Candidates:
             seen = front(self.net, pixels, stages)
-            pool, rows, logits, deltas = self._second(seen, settings, stages)
+            pool, rows, logits, deltas = self.second_stage(seen, settings, stages)
             return self._decode(seen, pool, rows, logits, deltas)
 
         return stages.run("decode", make, *self._wanted(settings), self.floor)
@@ -123,7 +127,7 @@ class TwoStage:
 
         def make() -> Evidence:
             seen = front(self.net, pixels, stages)
-            pool, rows, logits, deltas = self._second(seen, settings, stages)
+            pool, rows, logits, deltas = self.second_stage(seen, settings, stages)
             every: Regions = stages.run("rpn head", lambda: self._regions(seen))
             proposals, size, coder = pool.boxes[rows], seen.size, self.net.roi_heads.box_coder
 
@@ -184,7 +188,9 @@ class TwoStage:
         own = self.defaults
         return tuple(settings.get(name, own[name]) for name in RPN)
 
-    def _second(self, seen: Front, settings: Mapping[str, Any], stages: Any) -> tuple[Pool, Tensor, Tensor, Tensor]:
+    def second_stage(
+        self, seen: Front, settings: Mapping[str, Any], stages: Any
+    ) -> tuple[Pool, Tensor, Tensor, Tensor]:
         """Return the pool, its rows that become proposals, and the box head's logits and deltas for those rows."""
         own, wanted = self.defaults, self._wanted(settings)
         every: Regions = stages.run("rpn head", lambda: self._regions(seen))

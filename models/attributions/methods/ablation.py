@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from models.attributions.attribution import Heatmap, Probe, attribution
-from models.attributions.perturbation import Sweep, baseline, swept, told
+from models.attributions.perturbation import Sweep, baseline, progress_of, swept
 from models.attributions.superpixels import PartParams, Parts, parts_of
 from models.attributions.target import region_of
 from models.params import param
@@ -61,7 +61,7 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
     fall = probe.score - sweep.of_target(probe.target)
     if not sweep.complete:
         fall = _nearest(parts, fall, sweep.known)
-    more = told(sweep, UNIT) | ({"effect": float(fall[0])} if region else {})
+    more = progress_of(sweep, UNIT) | ({"effect": float(fall[0])} if region else {})
     values = np.append(fall, 0.0) if region else fall
     arrays = {"segments": parts.labels}
     return Heatmap(parts.paint(values), subject.extent, more=more, arrays=arrays, partial=not sweep.complete)

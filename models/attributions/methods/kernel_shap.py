@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.attributions.attribution import Heatmap, Probe, attribution
-from models.attributions.perturbation import Sweep, baseline, swept, told
+from models.attributions.perturbation import Sweep, baseline, progress_of, swept
 from models.attributions.regression import complete, explained
 from models.attributions.superpixels import PartParams, parts_of
 from models.params import param
@@ -56,7 +56,7 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
     z, gain, weight = shown[known].astype(np.float64), y[known] - nothing, weights[known]
     values = complete(z, gain, weight, total=total)
     delta = abs(values.sum() - total) / max(abs(total), 1e-12)
-    more = {"r2": explained(gain, z @ values, weight), "without": float(nothing), **told(sweep, UNIT)}
+    more = {"r2": explained(gain, z @ values, weight), "without": float(nothing), **progress_of(sweep, UNIT)}
     arrays = {"segments": parts.labels}
     partial = not sweep.complete
     return Heatmap(parts.paint(values), subject.extent, delta=delta, more=more, arrays=arrays, partial=partial)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.attributions.attribution import Heatmap, Probe, attribution
-from models.attributions.perturbation import Sweep, baseline, swept, told
+from models.attributions.perturbation import Sweep, baseline, progress_of, swept
 from models.attributions.regression import explained, ridge
 from models.attributions.superpixels import PartParams, parts_of
 from models.params import param
@@ -60,7 +60,7 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
     weights = nearness(z, params.width)
     slopes, intercept = ridge(z, y, weights, penalty=PENALTY)
     fit = explained(y, z @ slopes + intercept, weights)
-    more = {"r2": fit, "intercept": intercept, **told(sweep, UNIT)}
+    more = {"r2": fit, "intercept": intercept, **progress_of(sweep, UNIT)}
     arrays = {"segments": parts.labels}
     return Heatmap(parts.paint(slopes), subject.extent, more=more, arrays=arrays, partial=not sweep.complete)
 

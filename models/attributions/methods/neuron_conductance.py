@@ -66,7 +66,7 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
             f"{call.id} has no channel {params.channel}.", advice=f"It has channels 0 to {call.layout.channels - 1}."
         )
     tapped = Tapped(probe.subject, call)
-    channel = params.channel if params.channel != AUTOMATIC else _speaking(probe, call, tapped)
+    channel = params.channel if params.channel != AUTOMATIC else _strongest_channel(probe, call, tapped)
     start = baseline(probe.subject, params.baseline)
     way = probe.subject.input - start
     nodes, weights = np.polynomial.legendre.leggauss(params.steps)
@@ -109,7 +109,7 @@ def _parts(values: np.ndarray, size: int) -> list[np.ndarray]:
     return [values[at : at + size] for at in range(0, len(values), size)]
 
 
-def _speaking(probe: Probe, call: Call, tapped: Tapped) -> int:
+def _strongest_channel(probe: Probe, call: Call, tapped: Tapped) -> int:
     """Return the channel whose activation times gradient is largest."""
     import captum.attr
 

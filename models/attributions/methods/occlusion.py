@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.attributions.attribution import Heatmap, Probe, attribution
-from models.attributions.perturbation import Sweep, baseline, baseline_param, swept, told
+from models.attributions.perturbation import Sweep, baseline, baseline_param, progress_of, swept
 from models.attributions.target import TargetParams
 from models.params import AUTOMATIC, param
 from models.subject import Subject
@@ -120,7 +120,7 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
     sweep = swept(probe.stages, "occlusion", make, *key, first=first, unit=UNIT)
     fall = probe.score - sweep.of_target(probe.target)
     values = _spread(windows, _filled(windows, fall, sweep.known) if not sweep.complete else fall)
-    more = {"window": windows.side, "stride": windows.stride, **told(sweep, UNIT)}
+    more = {"window": windows.side, "stride": windows.stride, **progress_of(sweep, UNIT)}
     return Heatmap(values, subject.extent, more=more, partial=not sweep.complete)
 
 

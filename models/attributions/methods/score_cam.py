@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.attributions.attribution import Heatmap, LayerParams, Probe, attribution
-from models.attributions.perturbation import Sweep, swept, told
+from models.attributions.perturbation import Sweep, progress_of, swept
 from models.tracing.layers import activations, automatic, call_of
 from models.types import Int
 
@@ -51,7 +51,7 @@ def attribute(probe: Probe, params: Params) -> Heatmap:
     rows = np.flatnonzero(sweep.known)
     weights = torch.from_numpy(sweep.of_target(probe.target)[rows]).softmax(0).to(planes.device)
     values = (weights[:, None, None] * planes[torch.from_numpy(rows).to(planes.device)]).sum(0)
-    more = {"layer": call.id, **told(sweep, UNIT)}
+    more = {"layer": call.id, **progress_of(sweep, UNIT)}
     return Heatmap(values.cpu().numpy(), subject.extent, more=more, partial=not sweep.complete)
 
 

@@ -11,6 +11,7 @@ from PySide6.QtCore import QPointF
 from PySide6.QtGui import QResizeEvent
 
 from viewer import theme
+from viewer.translation import tr
 from viewer.widgets.charts.plot import Plot, Series, mixed
 
 BAR, MOST_ROW_PX = 0.64, 26  # the height of a bar, as a share of its row
@@ -77,8 +78,8 @@ class BarChart(Plot):
         """Return each bar's name with the share of the full length and the text beside it."""
         names = [bar.name for bar in self._bars]
         return [
-            Series("Share", names, np.array([bar.part for bar in self._bars])),
-            Series("Text", names, [bar.text for bar in self._bars]),
+            Series(tr("Share"), names, np.array([bar.part for bar in self._bars])),
+            Series(tr("Text"), names, [bar.text for bar in self._bars]),
         ]
 
     def explain(self, place: QPointF) -> str:

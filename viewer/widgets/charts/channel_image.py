@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
 
 from models.types import Float
 from viewer import theme
+from viewer.translation import tr
 from viewer.widgets.charts.histogram import LevelHistogram
 from viewer.widgets.charts.plot import Plot, Series
 
@@ -25,17 +26,23 @@ class ChannelImage(Plot):
         self._scale = (0.0, 1.0, "sequential")
         self.plot.vb.invertY()
         self.plot.vb.setAspectLocked(True)
-        self.plot.setLabel("bottom", "Column")
-        self.plot.setLabel("left", "Row")
+        self.plot.setLabel("bottom", tr("Column"))
+        self.plot.setLabel("left", tr("Row"))
 
     def show_values(self, values: Float, *, low: float, high: float, colours: str) -> None:
         """Show a channel with a scale from `low` to `high` in a colour map; values that are not finite stay empty."""
         self.values, self._scale = values, (low, high, colours)
         known = values[np.isfinite(values)]
-        ends = f", values from {known.min():.4g} to {known.max():.4g}" if known.size else ""
-        missing = "No cell of this channel has a finite value."
+        ends = (
+            tr(", values from {known:.4g} to {known_2:.4g}", known=known.min(), known_2=known.max())
+            if known.size
+            else ""
+        )
+        missing = tr("No cell of this channel has a finite value.")
         self.describe(
-            f"{values.shape[0]} rows, {values.shape[1]} columns{ends}", known=bool(known.size), missing=missing
+            tr("{shape} rows, {shape_2} columns{ends}", shape=values.shape[0], shape_2=values.shape[1], ends=ends),
+            known=bool(known.size),
+            missing=missing,
         )
 
     def draw(self) -> None:
@@ -52,7 +59,7 @@ class ChannelImage(Plot):
     def series(self) -> list[Series]:
         """Return the values of each row over its columns."""
         columns = np.arange(self.values.shape[1])
-        return [Series(f"Row {row}", columns, values) for row, values in enumerate(self.values)]
+        return [Series(tr("Row {row}", row=row), columns, values) for row, values in enumerate(self.values)]
 
     def explain(self, place: QPointF) -> str:
         """Return the value of the cell at a point."""
@@ -60,7 +67,9 @@ class ChannelImage(Plot):
         row, column = round(down), round(across)
         if not (0 <= row < self.values.shape[0] and 0 <= column < self.values.shape[1]):
             return ""
-        return f"Row {row}, column {column}: {float(self.values[row, column]):.6g}"
+        return tr(
+            "Row {row}, column {column}: {values:.6g}", row=row, column=column, values=float(self.values[row, column])
+        )
 
     def sizeHint(self) -> QSize:
         """Return a size at which cells can be told apart."""
@@ -72,8 +81,8 @@ class ChannelWindow(QDialog):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.image = ChannelImage("Channel")
-        self.levels = LevelHistogram("Values of the channel")
+        self.image = ChannelImage(tr("Channel"))
+        self.levels = LevelHistogram(tr("Values of the channel"))
         column = QVBoxLayout(self)
         column.setContentsMargins(GAP, GAP, GAP, GAP)
         column.setSpacing(GAP)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QPoint, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QKeyEvent, QKeySequence, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
 
 from viewer import theme
+from viewer.context_menu.subject import Subject
 
 ROW_PX = 18
 BAR_PX = 8
@@ -52,6 +53,18 @@ class Bars(QScrollArea):
     def text(self) -> str:
         """Return the rows as tab-separated text."""
         return "\n".join(f"{name}\t{value:.6f}" for _, name, value in self._rows.entries)
+
+    def subject_at(self, place: QPoint | None) -> Subject | None:
+        """Tell the row at a place, or the chosen one."""
+        if not self.entries:
+            return None
+        chosen = next((at for at, (label, _, _) in enumerate(self.entries) if label == self._rows.chosen), -1)
+        at = (place.y() + self.verticalScrollBar().value()) // ROW_PX if place is not None else chosen
+        if not 0 <= at < len(self.entries):
+            return Subject(name=self.accessibleName(), table=lambda: self.text)
+        _, name, value = self.entries[at]
+        text = f"{name}\t{value:.6f}"
+        return Subject(name=self.accessibleName(), text=text, label=name, table=lambda: self.text)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Copy the rows on Ctrl+C."""

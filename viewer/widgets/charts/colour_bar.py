@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSize
+from PySide6.QtCore import QPoint, QRectF, QSize
 from PySide6.QtGui import QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from viewer import theme
+from viewer.context_menu.subject import Subject
+from viewer.translation import tr
 
 BAR_PX = 12
 GAP = 4
@@ -19,13 +21,18 @@ class ColourBar(QWidget):
         super().__init__(parent)
         self._low, self._high, self._map = 0.0, 1.0, "sequential"
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Colour bar")
+        self.setAccessibleName(tr("Colour bar"))
 
     def set_range(self, low: float, high: float, *, colour_map: str = "sequential") -> None:
         """Set the values at the two ends of the gradient and the name of the colour map."""
         self._low, self._high, self._map = low, high, colour_map
-        self.setAccessibleDescription(f"From {_number(low)} to {_number(high)}")
+        self.setAccessibleDescription(tr("From {number} to {number_2}", number=_number(low), number_2=_number(high)))
         self.update()
+
+    def subject_at(self, place: QPoint | None) -> Subject:
+        """Tell the scale."""
+        text = f"{_number(self._low)}\t{_number(self._high)}"
+        return Subject(name=self.accessibleName(), text=text, picture=self.grab().toImage())
 
     def sizeHint(self) -> QSize:
         """Return room for the bar and a line of numbers."""

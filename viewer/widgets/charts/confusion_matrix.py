@@ -7,33 +7,39 @@ from collections.abc import Sequence
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QColor, QFontMetrics
+from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent
 
 from viewer import theme
+from viewer.translation import tr
 from viewer.widgets.charts.plot import Plot, Series, mixed
 
 MOST_NAME_PX = 96
 MISSED = "miss"
 MOST_NUMBERS = 400  # cells in view, beyond which their numbers are not written
 DIGIT_PX = 7
+CLICK_PX = 4
 
 
 class MatrixChart(Plot):
     """Rows are objects and columns are detections; the last of each is background.
 
-    Shading is relative to the row's sum. Numbers are written into the cells as soon as they fit; zooming in helps.
+    `picked` emits the row and column of a clicked cell. Shading is relative to the row's sum. Numbers are written into
+    the cells as soon as they fit; zooming in helps.
     """
+
+    picked = Signal(int, int)
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
+        self._pressed: QPointF | None = None
         self._names: Sequence[str] = ()
         self._counts: NDArray[np.int64] = np.zeros((0, 0), np.int64)
         self._texts: list[pg.TextItem] = []
         self._shades: NDArray[np.uint8] = np.zeros((0, 0, 3), np.uint8)
         self.plot.vb.invertY()
-        self.plot.setLabel("left", "Object")
-        self.plot.setLabel("top", "Detected as")
+        self.plot.setLabel("left", tr("Object"))
+        self.plot.setLabel("top", tr("Detected as"))
         self.plot.showAxis("top")
         self.plot.hideAxis("bottom")
         for side in ("left", "top"):
@@ -45,7 +51,7 @@ class MatrixChart(Plot):
         """Set the counts (N, N) and the names (N,) of rows and columns."""
         self._names, self._counts = names, counts
         rows = [f"{name}: {', '.join(map(str, row))}" for name, row in zip(names, counts.tolist(), strict=True)]
-        self.describe("; ".join(rows[:20]), known=bool(counts.size), missing="There are no classes to confuse.")
+        self.describe("; ".join(rows[:20]), known=bool(counts.size), missing=tr("There are no classes to confuse."))
 
     def draw(self) -> None:
         """Draw the cells and the names."""
@@ -97,21 +103,57 @@ class MatrixChart(Plot):
         """Return the counts of each column, by the name of the row."""
         heads = [*self._names[:-1], "nothing"] if len(self._names) else []
         rows = [*self._names[:-1], "background"] if len(self._names) else []
-        return [Series(f"Detected as {name}", rows, self._counts[:, column]) for column, name in enumerate(heads)]
+        return [
+            Series(tr("Detected as {name}", name=name), rows, self._counts[:, column])
+            for column, name in enumerate(heads)
+        ]
+
+    def cell_at(self, place: QPointF) -> tuple[int, int] | None:
+        """Return the row and column at a point of the widget, None beside the cells."""
+        count = len(self._names)
+        if not count or not self.field().contains(place):
+            return None
+        across, down = self.value_at(place)
+        return min(count - 1, max(0, int(down))), min(count - 1, max(0, int(across)))
 
     def explain(self, place: QPointF) -> str:
         """Describe the count of the cell at a place."""
-        count = len(self._names)
-        if not count or not self.field().contains(place):
-            return ""
-        across, down = self.value_at(place)
-        row, column = min(count - 1, max(0, int(down))), min(count - 1, max(0, int(across)))
-        value, last = int(self._counts[row, column]), count - 1
+        cell = self.cell_at(place)
+        return self.told(*cell) if cell is not None else ""
+
+    def told(self, row: int, column: int) -> str:
+        """Return what a cell counts, in words."""
+        value, last = int(self._counts[row, column]), len(self._names) - 1
         if row == last:
-            return f"{value:,} detections of {self._names[column]} on background" if column != last else ""
+            return (
+                tr("{value:,} detections of {names} on background", value=value, names=self._names[column])
+                if column != last
+                else ""
+            )
         if column == last:
-            return f"{value:,} objects of {self._names[row]} that nothing was found on"
-        return f"{value:,} objects of {self._names[row]} detected as {self._names[column]}"
+            return tr("{value:,} objects of {names} that nothing was found on", value=value, names=self._names[row])
+        return tr(
+            "{value:,} objects of {names} detected as {names_2}",
+            value=value,
+            names=self._names[row],
+            names_2=self._names[column],
+        )
+
+    def mousePressEvent(self, ev: QMouseEvent | None) -> None:
+        """Remember where a click began."""
+        super().mousePressEvent(ev)
+        self._pressed = ev.position() if ev is not None and ev.button() == Qt.MouseButton.LeftButton else None
+
+    def mouseReleaseEvent(self, ev: QMouseEvent | None) -> None:
+        """Choose the cell under a click, unless the matrix was dragged."""
+        super().mouseReleaseEvent(ev)
+        if ev is None or self._pressed is None:
+            return
+        moved = (ev.position() - self._pressed).manhattanLength() > CLICK_PX
+        cell = None if moved else self.cell_at(ev.position())
+        self._pressed = None
+        if cell is not None:
+            self.picked.emit(*cell)
 
 
 def _rgb(colour: QColor) -> NDArray[np.float64]:

@@ -8,28 +8,34 @@ from models.evaluation import report
 from models.evaluation.funnel import STAGES
 from models.evaluation.tide import SPECIAL, TYPES
 from models.types import Result
+from viewer.translation import tr
 from viewer.widgets.charts.bar_chart import Bar
 from viewer.widgets.charts.precision_recall import Double, Line
 
-GROUP_TITLES = {"all": "All objects", "small": "Small objects", "medium": "Medium objects", "large": "Large objects"}
+GROUP_TITLES = {
+    "all": tr("All objects"),
+    "small": tr("Small objects"),
+    "medium": tr("Medium objects"),
+    "large": tr("Large objects"),
+}
 STAGE_HELP = {
-    "anchors": "an anchor overlaps the object enough",
-    "pool": "a box of the RPN does, before its suppression",
-    "proposals": "a proposal that went on to the box head does",
-    "candidates": "a candidate of its class does, at any score",
-    "score": "one of them has a higher score than asked for",
-    "nms": "one of them survives non-maximum suppression",
-    "maximum": "one of them is within the maximum of detections",
+    "anchors": tr("an anchor overlaps the object enough"),
+    "pool": tr("a box of the RPN does, before its suppression"),
+    "proposals": tr("a proposal that went on to the box head does"),
+    "candidates": tr("a candidate of its class does, at any score"),
+    "score": tr("one of them has a higher score than asked for"),
+    "nms": tr("one of them survives non-maximum suppression"),
+    "maximum": tr("one of them is within the maximum of detections"),
 }
 ERROR_HELP = {
-    "Cls": "On an object, but of another class",
-    "Loc": "Of the right class, but overlapping its object by 0.1 to 0.5 only",
-    "Both": "Of another class, and too far off",
-    "Dupe": "On an object that a better detection has found",
-    "Bkg": "On nothing",
-    "Miss": "Objects on which there is neither a detection nor a Cls or Loc error",
-    "FalsePos": "The cost of all wrong detections together",
-    "FalseNeg": "The cost of all missed objects together",
+    "Cls": tr("On an object, but of another class"),
+    "Loc": tr("Of the right class, but overlapping its object by 0.1 to 0.5 only"),
+    "Both": tr("Of another class, and too far off"),
+    "Dupe": tr("On an object that a better detection has found"),
+    "Bkg": tr("On nothing"),
+    "Miss": tr("Objects on which there is neither a detection nor a Cls or Loc error"),
+    "FalsePos": tr("The cost of all wrong detections together"),
+    "FalseNeg": tr("The cost of all missed objects together"),
 }
 
 
@@ -37,8 +43,8 @@ def scope(result: Result) -> str:
     """Return of how many pictures the figures are: of all of the data set, or of how many of them."""
     meta = result.meta
     if meta["pictures"] == meta["of"]:
-        return f"All {meta['of']:,} pictures"
-    return f"{meta['pictures']:,} of {meta['of']:,} pictures"
+        return tr("All {of:,} pictures", of=meta["of"])
+    return tr("{pictures:,} of {of:,} pictures", pictures=meta["pictures"], of=meta["of"])
 
 
 def state(result: Result) -> tuple[str, str]:
@@ -46,23 +52,33 @@ def state(result: Result) -> tuple[str, str]:
     meta = result.meta
     left = meta["of"] - meta["collected"] - meta["failed"]
     objects = int(result.arrays["objects"].sum())
-    text = f"{meta['pictures']:,} pictures, {objects:,} objects, IoU {meta['match_iou']:.2f}"
+    text = tr(
+        "{pictures:,} pictures, {objects:,} objects, IoU {match_iou:.2f}",
+        pictures=meta["pictures"],
+        objects=objects,
+        match_iou=meta["match_iou"],
+    )
     if left:
-        text = f"{meta['collected']:,} of {meta['of']:,} pictures, figures of {meta['pictures']:,}"
+        text = tr(
+            "{collected:,} of {of:,} pictures, figures of {pictures:,}",
+            collected=meta["collected"],
+            of=meta["of"],
+            pictures=meta["pictures"],
+        )
     details = report.left_out(result)
     if meta["failed"]:
-        text += f" · {meta['failed']:,} cannot be used"
+        text += tr(" · {failed:,} cannot be used", failed=meta["failed"])
     if meta["notes"]:
-        text += " · not all classes"
+        text += tr(" · not all classes")
     if meta.get("omitted"):
-        text += f" · {meta['omitted']:,} of the ground truth left out"
+        text += tr(" · {omitted:,} of the ground truth left out", omitted=meta["omitted"])
     return text, "\n".join(details)
 
 
 def lines(result: Result) -> list[Line]:
     """Return the precision-recall curve of all classes together, then one per class."""
     arrays, meta = result.arrays, result.meta
-    names = ["All classes", *report.names(result)]
+    names = [tr("All classes"), *report.names(result)]
     labels = [-1, *arrays["labels"].tolist()]
     points = [(meta["all_recall"], meta["all_precision"])]
     points += list(zip(arrays["recall"].tolist(), arrays["precision"].tolist(), strict=True))
@@ -90,9 +106,16 @@ def funnel_bars(result: Result, group: int) -> list[Bar]:
         if number < 0:
             continue
         part = number / count if count else 0.0
-        lost = f" ({before - number:,} lost here)" if number < before else ""
+        lost = tr(" ({before:,} lost here)", before=before - number) if number < before else ""
         text = f"{100 * part:.1f} %" + (f"  −{before - number:,}" if number < before else "")
-        help_text = f"{number:,} of {count:,} objects ({name}): {STAGE_HELP[stage]}{lost}"
+        help_text = tr(
+            "{number:,} of {count:,} objects ({name}): {stage_help}{lost}",
+            number=number,
+            count=count,
+            name=name,
+            stage_help=STAGE_HELP[stage],
+            lost=lost,
+        )
         bars.append(Bar(report.STAGE_TITLES[stage], part, text, help_text))
         before = number
     return bars
@@ -106,6 +129,18 @@ def error_bars(result: Result) -> list[Bar]:
     bars = []
     for row, (name, gain) in enumerate(zip((*TYPES, *SPECIAL), gains, strict=True)):
         number = f"  {counts[row]:,}" if row < len(counts) else ""
-        help_text = f"{ERROR_HELP[name]}. Fixing it would gain {gain:.2f} AP at IoU 0.5 (TIDE)."
-        bars.append(Bar(name, gain / most, f"+{gain:.1f} AP{number}", help_text, quiet=row >= len(counts)))
+        help_text = tr(
+            "{error_help}. Fixing it would gain {gain:.2f} AP at IoU 0.5 (TIDE).",
+            error_help=ERROR_HELP[name],
+            gain=gain,
+        )
+        bars.append(
+            Bar(
+                name,
+                gain / most,
+                tr("+{gain:.1f} AP{number}", gain=gain, number=number),
+                help_text,
+                quiet=row >= len(counts),
+            )
+        )
     return bars

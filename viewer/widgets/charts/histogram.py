@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QSizePolicy
 
 from models.types import Float
 from viewer import theme
+from viewer.translation import tr
 from viewer.widgets.charts import plot as plots
 from viewer.widgets.charts.plot import Plot, Series
 
@@ -71,14 +72,14 @@ class IoUHistogram(BinPlot):
         self.counts: tuple[int, ...] = ()
         self.other: tuple[int, ...] = ()
         self.mark = 0.5
-        self.plot.setLabel("bottom", "Best IoU")
+        self.plot.setLabel("bottom", tr("Best IoU"))
 
     def show_counts(self, counts: Sequence[int], *, mark: float, other: Sequence[int] = ()) -> None:
         """Replace the counts, one per bin."""
         self.counts, self.other, self.mark = tuple(counts), tuple(other), mark
         self.heights, self.edges = np.array(counts, np.float64), np.linspace(0, 1, len(counts) + 1)
         lines = [f"{self._range(i)}: {count:,}" for i, count in enumerate(self.counts) if count]
-        self.describe("\n".join(lines), known=bool(lines), missing="There are no objects to count.")
+        self.describe("\n".join(lines), known=bool(lines), missing=tr("There are no objects to count."))
 
     def draw(self) -> None:
         """Draw the bars, the outline and the threshold."""
@@ -93,19 +94,24 @@ class IoUHistogram(BinPlot):
 
     def series(self) -> list[Series]:
         """Return the counts over the lower ends of their bins."""
-        found = [Series("Objects by best IoU", self.edges[:-1], self.heights)]
-        return found + ([Series("Before", self.edges[:-1], np.array(self.other))] if self.other else [])
+        found = [Series(tr("Objects by best IoU"), self.edges[:-1], self.heights)]
+        return found + ([Series(tr("Before"), self.edges[:-1], np.array(self.other))] if self.other else [])
 
     def explain(self, place: QPointF) -> str:
         """Return the bin under the pointer with its counts."""
         row = self.bin_at(place)
         if row < 0:
             return ""
-        before = f", {self.other[row]:,} in outline" if self.other else ""
-        return f"Best IoU {self._range(row)}: {self.counts[row]:,} objects{before}"
+        before = tr(", {other:,} in outline", other=self.other[row]) if self.other else ""
+        return tr(
+            "Best IoU {range}: {counts:,} objects{before}",
+            range=self._range(row),
+            counts=self.counts[row],
+            before=before,
+        )
 
     def _range(self, row: int) -> str:
-        return f"{self.edges[row]:.2f} to {self.edges[row + 1]:.2f}"
+        return tr("{edges:.2f} to {edges_2:.2f}", edges=self.edges[row], edges_2=self.edges[row + 1])
 
 
 class TwoHistograms(BinPlot):
@@ -130,7 +136,10 @@ class TwoHistograms(BinPlot):
         shares = [np.histogram(values, self.edges)[0] / max(len(values), 1) for values in (filled, outlined)]
         self.heights, self.other, self.mark = shares[0], shares[1], mark
         medians = [f"{word} {_middle(of):.3g}" for word, of in zip(self.words, (filled, outlined), strict=False)]
-        self.describe(f"{self.words[2]} {mark:.3g}; medians: {', '.join(medians)}", known=bool(both.size))
+        self.describe(
+            tr("{words} {mark:.3g}; medians: {medians}", words=self.words[2], mark=mark, medians=", ".join(medians)),
+            known=bool(both.size),
+        )
 
     def draw(self) -> None:
         """Draw both groups and the mark."""
@@ -150,7 +159,7 @@ class TwoHistograms(BinPlot):
     def series(self) -> list[Series]:
         """Return both groups' shares over the lower ends of the bins, and the mark."""
         both = ((self.words[0], self.heights), (self.words[1], self.other))
-        shares = [Series(f"{word} share", self.edges[:-1], values) for word, values in both]
+        shares = [Series(tr("{word} share", word=word), self.edges[:-1], values) for word, values in both]
         return [*shares, Series(self.words[2], np.array([self.mark]), np.array([np.nan]))]
 
     def explain(self, place: QPointF) -> str:
@@ -159,7 +168,14 @@ class TwoHistograms(BinPlot):
         if row < 0:
             return ""
         other = f", {self.words[1]} {self.other[row]:.1%}" if self.other.any() else ""
-        return f"{self.edges[row]:.3g} to {self.edges[row + 1]:.3g}: {self.words[0]} {self.heights[row]:.1%}{other}"
+        return tr(
+            "{edges:.3g} to {edges_2:.3g}: {words} {heights:.1%}{other}",
+            edges=self.edges[row],
+            edges_2=self.edges[row + 1],
+            words=self.words[0],
+            heights=self.heights[row],
+            other=other,
+        )
 
 
 class ValueHistogram(BinPlot):
@@ -179,8 +195,10 @@ class ValueHistogram(BinPlot):
         self.counts, self.edges = np.histogram(known, BINS, (low, high if high > low else low + 1))
         self.heights = np.sqrt(self.counts)
         left = values.size - known.size
-        text = f"{known.size:,} values from {low:.3g} to {high:.3g}" + (f", {left:,} not finite" if left else "")
-        missing = "None of these values is finite." if values.size else "There are no values."
+        text = tr("{size:,} values from {low:.3g} to {high:.3g}", size=known.size, low=low, high=high) + (
+            tr(", {left:,} not finite", left=left) if left else ""
+        )
+        missing = tr("None of these values is finite.") if values.size else tr("There are no values.")
         self.describe(text, known=bool(known.size), missing=missing)
 
     def draw(self) -> None:
@@ -193,14 +211,19 @@ class ValueHistogram(BinPlot):
 
     def series(self) -> list[Series]:
         """Return the counts over the lower ends of their bins."""
-        return [Series("Values", self.edges[:-1], self.counts)]
+        return [Series(tr("Values"), self.edges[:-1], self.counts)]
 
     def explain(self, place: QPointF) -> str:
         """Return the number of values in the bin under the pointer."""
         row = self.bin_at(place)
         if row < 0:
             return ""
-        return f"{self.edges[row]:.3g} to {self.edges[row + 1]:.3g}: {self.counts[row]:,} places (height: square root)"
+        return tr(
+            "{edges:.3g} to {edges_2:.3g}: {counts:,} places (height: square root)",
+            edges=self.edges[row],
+            edges_2=self.edges[row + 1],
+            counts=self.counts[row],
+        )
 
 
 class LevelHistogram(BinPlot):
@@ -232,8 +255,8 @@ class LevelHistogram(BinPlot):
         self.region.blockSignals(True)
         self.region.setRegion(self.levels)
         self.region.blockSignals(False)
-        text = f"{known.size:,} cells; the scale runs from {low:.4g} to {high:.4g}"
-        self.describe(text, known=bool(known.size), missing="No cell of this map has a finite value.")
+        text = tr("{size:,} cells; the scale runs from {low:.4g} to {high:.4g}", size=known.size, low=low, high=high)
+        self.describe(text, known=bool(known.size), missing=tr("No cell of this map has a finite value."))
         self.region.setVisible(bool(known.size))
 
     @property
@@ -258,14 +281,22 @@ class LevelHistogram(BinPlot):
 
     def series(self) -> list[Series]:
         """Return the counts over the lower ends of their bins, and the levels."""
-        return [Series("Cells", self.edges[:-1], self.counts), Series("Levels", np.array(self.levels), np.zeros(2))]
+        return [
+            Series(tr("Cells"), self.edges[:-1], self.counts),
+            Series(tr("Levels"), np.array(self.levels), np.zeros(2)),
+        ]
 
     def explain(self, place: QPointF) -> str:
         """Return the number of cells in the bin under the pointer."""
         row = self.bin_at(place)
         if row < 0:
             return ""
-        return f"{self.edges[row]:.3g} to {self.edges[row + 1]:.3g}: {self.counts[row]:,} cells. Drag the ends."
+        return tr(
+            "{edges:.3g} to {edges_2:.3g}: {counts:,} cells. Drag the ends.",
+            edges=self.edges[row],
+            edges_2=self.edges[row + 1],
+            counts=self.counts[row],
+        )
 
     def _moved_to(self, *, final: bool) -> None:
         """Tell which fields of the Look the ends that were dragged stand for: that nearer to zero is the floor."""

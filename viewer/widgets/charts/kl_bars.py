@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QSizePolicy
 
 from models.types import Bool, Float
 from viewer import theme
+from viewer.translation import tr
 from viewer.widgets.charts import plot as plots
 from viewer.widgets.charts.plot import Plot, Series
 
@@ -25,7 +26,7 @@ class KLBars(Plot):
         self.order = np.zeros(0, np.int64)
         self._quiet = np.zeros(0, np.bool_)
         self._other: Float | None = None
-        self.plot.setLabel("left", "Nats")
+        self.plot.setLabel("left", tr("Nats"))
         self.plot.getAxis("bottom").setStyle(tickLength=0)
 
     def show_values(self, values: Float, *, quiet: Bool, other: Float | None = None) -> None:
@@ -63,8 +64,10 @@ class KLBars(Plot):
     def series(self) -> list[Series]:
         """Return the nats by the dimensions' names, largest first, and the other values if given."""
         names = [f"z{row}" for row in self.order.tolist()]
-        found = [Series("KL in nats", names, self.values[self.order])]
-        return found + ([Series("Over the folder", names, self._other[self.order])] if self._other is not None else [])
+        found = [Series(tr("KL in nats"), names, self.values[self.order])]
+        return found + (
+            [Series(tr("Over the folder"), names, self._other[self.order])] if self._other is not None else []
+        )
 
     def explain(self, place: QPointF) -> str:
         """Return the dimension under the pointer and its KL divergence."""
@@ -72,5 +75,5 @@ class KLBars(Plot):
         if not 0 <= at < len(self.values):
             return ""
         row = int(self.order[at])
-        over = f"; {self._other[row]:.3f} over the folder" if self._other is not None else ""
+        over = tr("; {other:.3f} over the folder", other=self._other[row]) if self._other is not None else ""
         return f"z{row}: {self.values[row]:.3f} nats{over}"

@@ -12,6 +12,7 @@ from PySide6.QtCore import QPointF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent
 
 from viewer import theme
+from viewer.translation import tr
 from viewer.widgets.charts import plot as plots
 from viewer.widgets.charts.plot import Axes, Plot, Series
 from viewer.widgets.pictures.key_frames import LEFT_PX, RIGHT_PX
@@ -41,7 +42,7 @@ class PathPlots(Plot):
     """
 
     sought = Signal(float)
-    let_go = Signal()
+    release = Signal()
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -51,21 +52,25 @@ class PathPlots(Plot):
         self._marks: list[pg.InfiniteLine] = []
         self.grid.setContentsMargins(0, 0, RIGHT_PX, 0)
         self.grid.setSpacing(4)
-        self._furnish(self.plot)
+        self._style_axes(self.plot)
 
     def set_lanes(self, lanes: Sequence[Lane], *, bounds: Sequence[float] = ()) -> None:
         """Replace the plots. `bounds` are the times of the keys, drawn as faint lines."""
         self._lanes, self._bounds = lanes, bounds
         while len(self.axes) < len(lanes):
             axes = self.add_axes(row=len(self.axes))
-            self._furnish(axes)
+            self._style_axes(axes)
             plots.share_x(self.plot, axes)
         for row, axes in enumerate(self.axes):
             axes.setVisible(row < max(1, len(lanes)))
             axes.setMaximumHeight(16_777_215 if row < max(1, len(lanes)) else 0)
         self._style()
         known = [(lane.name, lane.values[np.isfinite(lane.values)]) for lane in lanes]
-        said = [f"{name} from {values.min():.3g} to {values.max():.3g}" for name, values in known if len(values)]
+        said = [
+            tr("{name} from {values:.3g} to {values_2:.3g}", name=name, values=values.min(), values_2=values.max())
+            for name, values in known
+            if len(values)
+        ]
         self.describe("; ".join(said), known=not lanes or bool(said))
         self.updateGeometry()
 
@@ -103,7 +108,7 @@ class PathPlots(Plot):
             self._marks.append(mark)
             high = lane.high if lane.high > lane.low else lane.low + 1.0
             span = high - lane.low
-            scale = f"{lane.low:.3g} to {lane.high:.3g}"
+            scale = tr("{low:.3g} to {high:.3g}", low=lane.low, high=lane.high)
             axes.getAxis("left").setTicks([[(lane.low + 0.7 * span, lane.name), (lane.low + 0.2 * span, scale)]])
             axes.getAxis("left").setTextPen(now.text)
             self.fit((0.0, 1.0), (lane.low, high), axes=axes)
@@ -137,14 +142,14 @@ class PathPlots(Plot):
     def mouseReleaseEvent(self, ev: QMouseEvent) -> None:
         """Emit `let_go`: the last time sought is final."""
         if ev.button() == Qt.MouseButton.LeftButton:
-            self.let_go.emit()
+            self.release.emit()
         else:
             super().mouseReleaseEvent(ev)
 
     def _seek(self, event: QMouseEvent) -> None:
         self.sought.emit(max(0.0, min(1.0, self.value_at(event.position())[0])))
 
-    def _furnish(self, axes: Axes) -> None:
+    def _style_axes(self, axes: Axes) -> None:
         axes.hideAxis("bottom")
         axes.getAxis("left").setWidth(LEFT_PX)
         axes.getAxis("left").setStyle(tickLength=0, tickAlpha=0)

@@ -52,6 +52,7 @@ from models.output_files import OutputFiles
 from models.runtime import user_folders
 from viewer import theme
 from viewer.canvas.painter import png
+from viewer.translation import tr
 
 GAP = 8
 REACH_PX = 14.0  # how far from the pointer a point may be to be named
@@ -59,7 +60,7 @@ STEP = 0.8  # of one zoom by a key
 PAN = 0.1  # of what is in view, by an arrow key
 MANY_POINTS = 4000
 PICTURE_SCALE = 2  # pixels of an exported picture for each on screen
-NOTHING = "There are no finite values to draw here."
+NOTHING = tr("There are no finite values to draw here.")
 ALL_DIGITS = 400  # decimals at most: pyqtgraph then writes the shortest text that reads back as the same number
 
 Axes = Any  # pg.PlotItem, which takes most of its methods from its parts at run time
@@ -357,12 +358,12 @@ class Plot(pg.GraphicsLayoutWidget):
         """Return the context menu."""
         menu = QMenu(self)
         entries: tuple[tuple[str, Callable[[], object], str], ...] = (
-            ("Show all", self.show_all, "Home"),
-            ("Copy data", self._copy_data, "Ctrl+C"),
-            ("Copy picture", self._copy_picture, ""),
-            ("Save data as CSV…", lambda: self._ask(".csv"), ""),
-            ("Save picture as PNG…", lambda: self._ask(".png"), ""),
-            ("Save picture as SVG…", lambda: self._ask(".svg"), ""),
+            (tr("Show all"), self.show_all, "Home"),
+            (tr("Copy data"), self._copy_data, "Ctrl+C"),
+            (tr("Copy picture"), self._copy_picture, ""),
+            (tr("Save data as CSV…"), lambda: self._ask(".csv"), ""),
+            (tr("Save picture as PNG…"), lambda: self._ask(".png"), ""),
+            (tr("Save picture as SVG…"), lambda: self._ask(".svg"), ""),
         )
         for title, run, keys in entries:
             action = menu.addAction(title, run)
@@ -374,7 +375,7 @@ class Plot(pg.GraphicsLayoutWidget):
 
     def _ask(self, suffix: str) -> None:
         place = Path(user_folders.user_folder()) / f"{self.accessibleName()}{suffix}"
-        name, _ = QFileDialog.getSaveFileName(self, "Save", str(place), f"*{suffix}")
+        name, _ = QFileDialog.getSaveFileName(self, tr("Save"), str(place), f"*{suffix}")
         if name:
             path = Path(name) if Path(name).suffix.lower() == suffix else Path(name + suffix)
             try:
@@ -383,7 +384,7 @@ class Plot(pg.GraphicsLayoutWidget):
                 refusal = output_files.refusal(path, error)
                 self._show_readout(f"{refusal} {refusal.advice}", warning=True)
             else:
-                self._show_readout(f"Saved {path.name}.")
+                self._show_readout(tr("Saved {path}.", path=path.name))
 
     def _copy_data(self) -> None:
         QGuiApplication.clipboard().setText(self.text())

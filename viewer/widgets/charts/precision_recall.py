@@ -12,12 +12,13 @@ from PySide6.QtCore import QPointF
 from PySide6.QtGui import QColor, QResizeEvent
 
 from viewer import theme
+from viewer.translation import tr
 from viewer.widgets.charts import plot as plots
 from viewer.widgets.charts.plot import Plot, Series
 
 DOT_PX = 9
 ENTRY_PX, LISTED = 18, 0.7  # a line of the legend, and the share of the height that it may take
-MISSING = "No class has a curve: there are no objects, or nothing was detected."
+MISSING = tr("No class has a curve: there are no objects, or nothing was detected.")
 Double = NDArray[np.float64]
 
 
@@ -48,16 +49,24 @@ class CurveChart(Plot):
         super().__init__(name)
         self._lines: Sequence[Line] = ()
         self._legend = self.add_legend(bottom=True)
-        self.plot.setLabel("bottom", "Recall")
-        self.plot.setLabel("left", "Precision")
+        self.plot.setLabel("bottom", tr("Recall"))
+        self.plot.setLabel("left", tr("Precision"))
         self.plot.showGrid(x=True, y=True, alpha=0.3)
 
-    def set_lines(self, lines: Sequence[Line]) -> None:
-        """Replace the curves; the first is drawn on top."""
+    def set_lines(self, lines: Sequence[Line], *, missing: str = MISSING) -> None:
+        """Replace the curves; the first is drawn on top. `missing` is said where no curve can be drawn."""
         self._lines = lines
-        said = [f"{line.name}: recall {line.point[0]:.3f}, precision {line.point[1]:.3f}" for line in lines]
+        said = [
+            tr(
+                "{line}: recall {point:.3f}, precision {point_2:.3f}",
+                line=line.name,
+                point=line.point[0],
+                point_2=line.point[1],
+            )
+            for line in lines
+        ]
         known = any(np.isfinite(line.precision).any() for line in lines)
-        self.describe("; ".join(said), known=known, missing=MISSING)
+        self.describe("; ".join(said), known=known, missing=missing)
 
     def draw(self) -> None:
         """Draw curves, points and legend."""
@@ -89,12 +98,14 @@ class CurveChart(Plot):
         for one in listed:
             self._legend.add(pg.PlotCurveItem(pen=plots.pen(one.colour, 2.2)), one.name)
         if len(listed) < len(self._lines):
-            self._legend.add(pg.PlotCurveItem(pen=pg.mkPen(None)), f"and {len(self._lines) - len(listed)} more")
+            self._legend.add(
+                pg.PlotCurveItem(pen=pg.mkPen(None)), tr("and {lines} more", lines=len(self._lines) - len(listed))
+            )
 
     def series(self) -> list[Series]:
         """Return precision over recall for each curve, then the scores at its points."""
-        curves = [Series(f"{one.name} recall, precision", one.recall, one.precision) for one in self._lines]
-        return curves + [Series(f"{one.name} recall, score", one.recall, one.score) for one in self._lines]
+        curves = [Series(tr("{one} recall, precision", one=one.name), one.recall, one.precision) for one in self._lines]
+        return curves + [Series(tr("{one} recall, score", one=one.name), one.recall, one.score) for one in self._lines]
 
     def explain(self, place: QPointF) -> str:
         """Return recall, precision and score at the nearest point of a curve."""
@@ -102,5 +113,7 @@ class CurveChart(Plot):
         if found is None:
             return ""
         one, row = self._lines[found[0]], found[1]
-        numbers = f"recall {one.recall[row]:.3f}, precision {one.precision[row]:.3f}"
-        return f"{one.name} at score {one.score[row]:.3f}: {numbers}"
+        numbers = tr(
+            "recall {recall:.3f}, precision {precision:.3f}", recall=one.recall[row], precision=one.precision[row]
+        )
+        return tr("{one} at score {score:.3f}: {numbers}", one=one.name, score=one.score[row], numbers=numbers)

@@ -12,11 +12,12 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QPen
 
 from viewer import theme
+from viewer.translation import tr
 from viewer.widgets.charts import plot as plots
 from viewer.widgets.charts.plot import Plot, Series
 
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
-MISSING = "No point of these curves has been computed with a finite value yet."
+MISSING = tr("No point of these curves has been computed with a finite value yet.")
 Real = NDArray[np.floating]
 
 
@@ -62,7 +63,11 @@ class ShareChart(Plot):
         self._curves, self._low = curves, low
         self._high = high if high > low else low + 1.0
         known = any(np.isfinite(one.values).any() for one in curves)
-        self.describe("; ".join(f"{one.name}: area {one.area:.3f}" for one in curves), known=known, missing=MISSING)
+        self.describe(
+            "; ".join(tr("{one}: area {area:.3f}", one=one.name, area=one.area) for one in curves),
+            known=known,
+            missing=MISSING,
+        )
 
     def draw(self) -> None:
         """Draw title, grid, curves and legend."""
@@ -88,4 +93,4 @@ class ShareChart(Plot):
         if found is None:
             return ""
         one, row = self._curves[found[0]], found[1]
-        return f"{one.name} at {one.share[row]:.0%}: {one.values[row]:.4g}"
+        return tr("{one} at {share:.0%}: {values:.4g}", one=one.name, share=one.share[row], values=one.values[row])

@@ -1,5 +1,5 @@
 """Input controls: sliders, fields, forms, lists.
 
-May import models.cards, models.detection, viewer.presenters, viewer.session, viewer.theme, viewer.widgets.pictures and
-the vocabulary.
+May import models.cards, models.detection, viewer.engine_texts, viewer.presenters, viewer.session, viewer.theme,
+viewer.translation, viewer.widgets.pictures and the vocabulary.
 """

@@ -10,15 +10,16 @@ from models.detection import anchor_design
 from models.detection.anchor_design import Design
 from models.types import Refusal
 from viewer import theme
+from viewer.translation import tr
 
 GAP = 8
 HELP = {
-    "scales": "Numbers separated by blanks. Sides of a square of the same area, in pixels of the network's input",
-    "ratios": "Numbers separated by blanks. Height over width",
+    "scales": tr("Numbers separated by spaces. Sides of a square of the same area, in pixels of the network's input"),
+    "ratios": tr("Numbers separated by spaces. Height over width"),
 }
 FRACTIONS_HELP = {
-    "scales": "A share of the input's side",
-    "ratios": "Numbers separated by blanks. Each is used in both orientations; 1 is always included",
+    "scales": tr("A share of the input's side"),
+    "ratios": tr("Numbers separated by spaces. Each is used in both orientations; 1 is always included"),
 }
 
 
@@ -37,9 +38,9 @@ class DesignFields(QWidget):
         self.problem = QLabel()
         self.problem.setWordWrap(True)
         self.problem.setTextFormat(Qt.TextFormat.PlainText)
-        self.problem.setAccessibleName("What is wrong with the anchors")
+        self.problem.setAccessibleName(tr("What is wrong with the anchors"))
         self.problem.hide()
-        self.reset = QPushButton("Model's own anchors")
+        self.reset = QPushButton(tr("Model's own anchors"))
         self.reset.clicked.connect(lambda: self.changed.emit("", ""))
         self._grid = QGridLayout()
         self._grid.setSpacing(GAP // 2)
@@ -67,28 +68,28 @@ class DesignFields(QWidget):
                     field.setText(group)
         self.reset.setEnabled((scales, ratios) != own.texts)
         if not any(field.isModified() for fields in self.fields.values() for field in fields):
-            self._tell("")
+            self._update_text("")
 
     def _build(self, own: Design) -> None:
         while (item := self._grid.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
                 widget.deleteLater()
         helps = FRACTIONS_HELP if own.fractions else HELP
-        for column, title in enumerate(("", "Scales", "Ratios")):
+        for column, title in enumerate(("", tr("Scales"), tr("Ratios"))):
             self._grid.addWidget(QLabel(title), 0, column)
         self.fields = {"scales": [], "ratios": []}
         for name, groups in (("scales", own.scales), ("ratios", own.ratios)):
             for row in range(len(groups)):
                 field = QLineEdit()
-                level = f"level {row}" if row < own.levels else "after the last level"
-                field.setAccessibleName(f"Anchor {name}, {level}")
+                level = tr("level {row}", row=row) if row < own.levels else tr("after the last level")
+                field.setAccessibleName(tr("Anchor {name}, {level}", name=name, level=level))
                 field.setToolTip(f"{helps[name]}, {level}")
                 field.setMinimumWidth(48)
                 field.editingFinished.connect(self._finish)
                 self._grid.addWidget(field, row + 1, 1 if name == "scales" else 2)
                 self.fields[name].append(field)
         for row in range(len(own.scales)):
-            self._grid.addWidget(QLabel(f"Level {row}" if row < own.levels else "Beyond"), row + 1, 0)
+            self._grid.addWidget(QLabel(tr("Level {row}", row=row) if row < own.levels else tr("Beyond")), row + 1, 0)
 
     def _finish(self) -> None:
         if self._own is None or not any(f.isModified() for fields in self.fields.values() for f in fields):
@@ -97,15 +98,15 @@ class DesignFields(QWidget):
         try:
             design = anchor_design.parse(self._own, texts["scales"], texts["ratios"])
         except Refusal as refusal:
-            self._tell(f"{refusal} {refusal.advice}")
+            self._update_text(f"{refusal} {refusal.advice}")
             return
         for fields in self.fields.values():
             for field in fields:
                 field.setModified(False)
-        self._tell("")
+        self._update_text("")
         self.changed.emit(*(("", "") if design == self._own else design.texts))
 
-    def _tell(self, text: str) -> None:
+    def _update_text(self, text: str) -> None:
         palette = self.problem.palette()
         palette.setColor(QPalette.ColorRole.WindowText, theme.colours().error)
         self.problem.setPalette(palette)

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from models.cards import card
 from models.detection.classes import can_be_named
 from viewer import theme
+from viewer.translation import tr
 from viewer.widgets.controls.number_entry import Entry
 
 NAME, FOUND, SCORE = range(3)
@@ -27,8 +28,8 @@ LABEL = Qt.ItemDataRole.UserRole
 FEW_CLASSES = 16
 ROWS_AT_LEAST = 10
 ROW_PX, SCORE_PX = 22, 56
-FOLLOWS = "Takes the score of the slider above. Click, or press F2, to give this class its own; Delete takes it away."
-CANNOT = "A name with a comma in it, or a blank around it, cannot be hidden or have a score of its own."
+FOLLOWS = tr("Uses the score of the slider above. Click, or press F2, to give this class its own; Delete removes it.")
+CANNOT = tr("A name with a comma in it, or a space around it, cannot be hidden or have a score of its own.")
 
 
 class Classes(QTreeWidget):
@@ -45,12 +46,12 @@ class Classes(QTreeWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setAccessibleName("Classes")
+        self.setAccessibleName(tr("Classes"))
         self.setColumnCount(3)
-        self.setHeaderLabels(["Class", "Found", "Score"])
+        self.setHeaderLabels([tr("Class"), tr("Found"), tr("Score")])
         head = self.headerItem()
-        head.setToolTip(FOUND, "Above the score, before classes are hidden and the maximum cuts")
-        head.setToolTip(SCORE, "A score of its own that boxes of the class must be above; empty follows the slider")
+        head.setToolTip(FOUND, tr("Above the score, before classes are hidden and the maximum cuts"))
+        head.setToolTip(SCORE, tr("A score of its own that boxes of the class must be above; empty follows the slider"))
         for column in (FOUND, SCORE):
             head.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.setRootIsDecorated(False)
@@ -151,21 +152,21 @@ class Classes(QTreeWidget):
         menu = QMenu(self)
         name, on = item.text(NAME), item.checkState(NAME) == Qt.CheckState.Checked
         known = bool(item.flags() & Qt.ItemFlag.ItemIsUserCheckable)
-        show = QAction("Hide this class" if on else "Show this class", menu)
+        show = QAction(tr("Hide this class") if on else tr("Show this class"), menu)
         show.setEnabled(known)
         show.triggered.connect(lambda: self.shown.emit(name, not on))
-        only = QAction("Show only this class", menu)
+        only = QAction(tr("Show only this class"), menu)
         only.setEnabled(known)
         only.triggered.connect(lambda: self._show_only(item))
-        copy = QAction("Copy the list as text", menu)
+        copy = QAction(tr("Copy the list as text"), menu)
         copy.triggered.connect(lambda: QGuiApplication.clipboard().setText(self.text))
-        own = QAction("Set a score of its own", menu)
+        own = QAction(tr("Set a score of its own"), menu)
         own.triggered.connect(lambda: self.edit_score(item))
         own.setEnabled(bool(item.flags() & Qt.ItemFlag.ItemIsEditable))
-        follow = QAction("Follow the score slider", menu)
+        follow = QAction(tr("Follow the score slider"), menu)
         follow.setEnabled(bool(item.text(SCORE)))
         follow.triggered.connect(lambda: self.limited.emit(item.text(NAME), None))
-        every = QAction("All classes follow the slider", menu)
+        every = QAction(tr("All classes follow the slider"), menu)
         every.setEnabled(any(other.text(SCORE) for other in self.items()))
         every.triggered.connect(lambda: self.limited.emit("", None))
         menu.addActions([show, only])
@@ -225,7 +226,7 @@ class _Scores(QStyledItemDelegate):
     ) -> QWidget:
         own = index.data(LABEL)
         entry = _ScoreEntry(own, floor=self._list.floor, slider=self._list.score, parent=parent)
-        entry.setAccessibleName(f"Score of {index.sibling(index.row(), NAME).data()}")
+        entry.setAccessibleName(tr("Score of {data}", data=index.sibling(index.row(), NAME).data()))
         entry.valueChanged.connect(lambda: self.commitData.emit(entry))
         return entry
 

@@ -19,7 +19,9 @@ from PySide6.QtWidgets import (
 
 from models.cards import class_names
 from models.types import Refusal
-from viewer.widgets.pictures.map_readout import plain_label
+from viewer.engine_texts import shown
+from viewer.translation import tr, trn
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 
 GAP = 8
 LINES = 7
@@ -34,19 +36,19 @@ class ClassNames(QWidget):
         super().__init__()
         self._wanted = 0
         self.text = QPlainTextEdit()
-        self.text.setAccessibleName("Class names, one a line")
-        self.text.setPlaceholderText("One name a line, in the order of the network's outputs")
+        self.text.setAccessibleName(tr("Class names, one a line"))
+        self.text.setPlaceholderText(tr("One name a line, in the order of the network's outputs"))
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.text.setTabChangesFocus(True)
         self.text.setFixedHeight(LINES * self.text.fontMetrics().lineSpacing() + GAP * 2)
         self.sets = QComboBox()
-        self.sets.setAccessibleName("Known class names")
-        self.sets.setToolTip("Take the names of a known data set")
+        self.sets.setAccessibleName(tr("Known class names"))
+        self.sets.setToolTip(tr("Use the names of a known data set"))
         self.sets.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.sets.setMinimumContentsLength(10)
-        self.file = QPushButton("From a file…")
-        self.file.setToolTip("Read a text file with one name a line")
-        self.count = plain_label("How many class names")
+        self.file = QPushButton(tr("From a file…"))
+        self.file.setToolTip(tr("Read a text file with one name a line"))
+        self.count = WrappedLabel(tr("How many class names"))
         line = QHBoxLayout()
         line.setSpacing(GAP)
         line.addWidget(self.sets, 1)
@@ -54,11 +56,11 @@ class ClassNames(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP)
-        column.addWidget(QLabel("Class names"))
+        column.addWidget(QLabel(tr("Class names")))
         column.addLayout(line)
         column.addWidget(self.text)
         column.addWidget(self.count)
-        self.text.textChanged.connect(self._tell)
+        self.text.textChanged.connect(self._update_text)
         self.sets.activated.connect(self._take)
         self.file.clicked.connect(self._ask)
         self.expect(0)
@@ -76,17 +78,17 @@ class ClassNames(QWidget):
         """Set how many names the network has, 0 if unknown; known sets of that size are listed first."""
         self._wanted = count
         self.sets.clear()
-        self.sets.addItem("A known set…", "")
+        self.sets.addItem(tr("A known set…"), "")
         fitting = [data for data in class_names.TITLES if len(class_names.names(data)) == count]
         for data in (*fitting, *(data for data in class_names.TITLES if data not in fitting)):
-            self.sets.addItem(class_names.TITLES[data] + (" (fits)" if data in fitting else ""), data)
-        self._tell()
+            self.sets.addItem(shown(class_names.TITLES[data]) + (tr(" (fits)") if data in fitting else ""), data)
+        self._update_text()
 
-    def _tell(self) -> None:
+    def _update_text(self) -> None:
         given = sum(bool(line.strip()) for line in self.text.toPlainText().splitlines())
-        text = f"{given:,} names" if given != 1 else "1 name"
+        text = trn("{n:,} name", "{n:,} names", given)
         if self._wanted and given != self._wanted:
-            text += f", the network has {self._wanted:,} classes"
+            text += tr(", the network has {wanted:,} classes", wanted=self._wanted)
         self.count.setText(text)
         self.changed.emit()
 
@@ -96,7 +98,9 @@ class ClassNames(QWidget):
         self.sets.setCurrentIndex(0)
 
     def _ask(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "Class names", "", "Text (*.txt *.names *.csv);;All files (*)")
+        name, _ = QFileDialog.getOpenFileName(
+            self, tr("Class names"), "", tr("Text (*.txt *.names *.csv);;All files (*)")
+        )
         if name:
             self.load(Path(name))
 

@@ -77,7 +77,7 @@ class ClassBox(QComboBox):
 
     def _pick(self, index: int) -> None:
         self.line.setModified(False)
-        self._tell(str(self.itemData(index)))
+        self._update_text(str(self.itemData(index)))
 
     def _typed(self, text: str = "") -> None:
         """Take the typed text if it names a class, otherwise restore the previous choice."""
@@ -87,8 +87,8 @@ class ClassBox(QComboBox):
         if index < 0:
             self.follow(self._word)
         elif text != self.itemText(max(self.findData(self._word), 0)):
-            self._tell(str(self.itemData(index)))
+            self._update_text(str(self.itemData(index)))
 
-    def _tell(self, word: str) -> None:
+    def _update_text(self, word: str) -> None:
         if word != self._word:
             self.picked.emit(word)

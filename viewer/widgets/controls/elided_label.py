@@ -33,18 +33,18 @@ class ElidedLabel(QLabel):
         """Set the text, which is also the accessible name."""
         super().setText(text)
         self.setAccessibleName(text)
-        self._retip()
+        self._update_tooltip()
         self.updateGeometry()
 
     def setToolTip(self, text: str) -> None:
         """Set the tooltip used while the text fits; elided text is its own tooltip."""
         self._tip = text
-        self._retip()
+        self._update_tooltip()
 
     def set_lines(self, lines: int) -> None:
         """Set the maximum number of lines."""
         self._lines = lines
-        self._retip()
+        self._update_tooltip()
         self.updateGeometry()
         self.update()
 
@@ -91,14 +91,14 @@ class ElidedLabel(QLabel):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._retip()
+        self._update_tooltip()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
-            self._retip()
+            self._update_tooltip()
 
-    def _retip(self) -> None:
+    def _update_tooltip(self) -> None:
         super().setToolTip(plain(self.text() if self.elided(self.width()) else self._tip))
 
     def _wrapped(self, paragraph: str, width: int) -> list[tuple[int, int]]:

@@ -21,6 +21,7 @@ from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QCompleter, QLineEdit, QSizePolicy, QWidget
 
 from viewer import theme
+from viewer.translation import tr
 from viewer.widgets.controls.row import Row
 
 SWITCH = QSize(32, 16)  # pixels
@@ -56,7 +57,7 @@ class CheckRow(Row):
         self.box.setChecked(bool(value))
 
     def _default_text(self) -> str:
-        return "on" if self._default else "off"
+        return tr("on") if self._default else tr("off")
 
     def _clicked(self, checked: bool) -> None:
         self._user(checked, final=True)
@@ -133,7 +134,7 @@ class TextRow(Row):
         self._say(self._wrong(str(value)))
 
     def _default_text(self) -> str:
-        return str(self._default) or "empty"
+        return str(self._default) or tr("empty")
 
     def _typed(self, text: str) -> None:
         wrong = self._wrong(text)

@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
+from viewer.translation import tr
 from viewer.widgets.controls.elided_label import ElidedLabel
 
 GAP = 8
@@ -31,12 +32,14 @@ class FolderRow(QWidget):
         self.clear = QToolButton()
         self.clear.setText("×")
         self.clear.setAutoRaise(True)
-        self.clear.setAccessibleName(f"{title}: choose none")
-        self.clear.setToolTip("Choose none")
+        self.clear.setAccessibleName(tr("{title}: choose none", title=title))
+        self.clear.setToolTip(tr("Choose none"))
         self.clear.setVisible(False)
         self._clears = clears
-        self.choose = QPushButton("Choose…")
-        self.choose.setAccessibleName(f"Choose {help_text[0].lower()}{help_text[1:]}")
+        self.choose = QPushButton(tr("Choose…"))
+        self.choose.setAccessibleName(
+            tr("Choose {help_text}{help_text_2}", help_text=help_text[0].lower(), help_text_2=help_text[1:])
+        )
         self.choose.setToolTip(help_text)
         line.addWidget(name)
         line.addWidget(self.path, 1)

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from models.params import Parameter, without_say
+from models.params import Parameter, ineffective
+from viewer.engine_texts import shown
+from viewer.translation import tr
 from viewer.widgets.controls.fields import CheckRow, ChoiceRow, TextRow
 from viewer.widgets.controls.row import Row
 from viewer.widgets.controls.section import Section
@@ -15,8 +17,8 @@ from viewer.widgets.controls.slider import SliderRow
 
 GAP = 8
 LABEL_MOST = 96  # pixels; longer titles wrap
-RESET_TITLE = "Reset to the model's own settings"
-ALL_OWN = "All settings are the model's own"
+RESET_TITLE = tr("Reset to the model's own settings")
+ALL_OWN = tr("All settings are the model's own")
 
 
 class Form(QWidget):
@@ -63,6 +65,11 @@ class Form(QWidget):
         column.addStretch(1)
         self._align()
         self._update()
+
+    def name_of(self, whole: str) -> None:
+        """Tell screen readers what the rows are of, where forms of other panels have rows of the same titles."""
+        for row in self.rows.values():
+            row.name_of(whole)
 
     @property
     def values(self) -> dict[str, object]:
@@ -119,9 +126,12 @@ class Form(QWidget):
 
     def _grey(self) -> None:
         """Disable parameters that do not apply to this model, or have no effect given the other values."""
-        reasons = {**without_say(self._parameters, self.values), **{n: r for n, r in self._reasons.items() if r}}
+        reasons = {
+            **{n: shown(r) for n, r in ineffective(self._parameters, self.values).items()},
+            **{n: r for n, r in self._reasons.items() if r},
+        }
         names = list(self.rows)
-        for name, after in zip(names, [*names[1:], ""], strict=True):
+        for name, after in zip(names, [*names[1:], ""][: len(names)], strict=True):
             reason = reasons.get(name, "")
             self.rows[name].set_enabled_reason(not reason, reason, quiet=reason == reasons.get(after))
 
@@ -130,7 +140,7 @@ class Form(QWidget):
         changed = [name for name, row in self.rows.items() if row.differs and not self._reasons.get(name)]
         for section in self.sections.values():
             count = sum(self._of.get(name) is section for name in changed)
-            section.set_note(f"· {count} changed" if count else "")
+            section.set_note(tr("· {count} changed", count=count) if count else "")
         differs = bool(changed)
         self.reset.setEnabled(differs)
         self.reset.setToolTip("" if differs else ALL_OWN)

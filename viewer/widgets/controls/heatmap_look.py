@@ -13,65 +13,66 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidg
 from models.params import Parameter
 from viewer.presenters import heatmap
 from viewer.session.document import SIGNED, Look
+from viewer.translation import tr
 from viewer.widgets.controls.fields import CheckRow
 from viewer.widgets.controls.form import Form
 
 GAP = 8
-_COLOURS = {"": "As suits the sign", **{name: name.capitalize() for name in heatmap.COLOUR_MAPS if name}}
-_SMOOTH = {"bilinear": "Bilinear", "nearest": "Nearest"}
+_COLOURS = {"": tr("As suits the sign"), **{name: name.capitalize() for name in heatmap.COLOUR_MAPS if name}}
+_SMOOTH = {"bilinear": tr("Bilinear"), "nearest": tr("Nearest")}
 OWN = Look()
 PARAMETERS = (
-    Parameter("opacity", "Map opacity", "float", OWN.opacity, help="How much of the picture a map covers."),
+    Parameter("opacity", tr("Map opacity"), "float", OWN.opacity, help=tr("How much of the picture a map covers.")),
     Parameter(
         "sign",
-        "Values",
+        tr("Values"),
         "choice",
         OWN.sign,
-        help="Signed: for and against. Absolute: their size. Positive only: what speaks for the target.",
+        help=tr("Signed: for and against. Absolute: their size. Positive only: what speaks for the target."),
         choices=tuple(heatmap.SIGNS),
         titles=tuple(heatmap.SIGNS.values()),
     ),
     Parameter(
         "clip",
-        "Clip percentile",
+        tr("Clip percentile"),
         "float",
         OWN.clip,
         low=90.0,
         high=100.0,
         step=0.1,
-        help="The percentile of the values at which the scale ends; larger ones have its last colour.",
+        help=tr("The percentile of the values at which the scale ends; larger ones have its last colour."),
     ),
     Parameter(
         "smooth",
-        "Between cells",
+        tr("Between cells"),
         "choice",
         "bilinear",
-        help="Bilinear: values between cells are filled in. Nearest: each cell as it was computed.",
+        help=tr("Bilinear: values between cells are filled in. Nearest: each cell as it was computed."),
         choices=tuple(_SMOOTH),
         titles=tuple(_SMOOTH.values()),
     ),
-    Parameter("grid", "Cell grid", "bool", OWN.grid, help="Draw lines between the cells of the map."),
+    Parameter("grid", tr("Cell grid"), "bool", OWN.grid, help=tr("Draw lines between the cells of the map.")),
     Parameter(
         "fade",
-        "Fade weak values",
+        tr("Fade weak values"),
         "bool",
         OWN.fade,
-        help="Let the picture through where a map is near zero.",
+        help=tr("Let the picture through where a map is near zero."),
     ),
     Parameter(
         "colours",
-        "Colours",
+        tr("Colours"),
         "choice",
         OWN.colours,
-        help="Perceptual colour maps for values of one sign. Maps of both signs have two hues around zero.",
+        help=tr("Perceptual colour maps for values of one sign. Maps of both signs have two hues around zero."),
         choices=tuple(_COLOURS),
         titles=tuple(_COLOURS.values()),
     ),
 )
-RESET = "Reset how maps are drawn"
-LOCK = "Keep the end of the scale for every map, so that their colours can be compared."
+RESET = tr("Reset how maps are drawn")
+LOCK = tr("Keep the end of the scale for every map, so that their colours can be compared.")
 LOCK_PX = 144
-TWO_HUES = "A map with values of both signs has two hues around zero."
+TWO_HUES = tr("A map with values of both signs has two hues around zero.")
 
 
 class LookForm(QWidget):
@@ -84,24 +85,26 @@ class LookForm(QWidget):
         super().__init__()
         self._end = self._floor = 0.0
         self.form = Form(PARAMETERS)
-        self.form.set_named("At first")
+        self.form.set_named(tr("At first"))
         self.form.reset.setText(RESET)
         self.form.reset.setAccessibleName(RESET)
-        self.lock = CheckRow("Lock scale at", help=LOCK, key="scale")
-        self.lock.default_title = "At first"
+        self.lock = CheckRow(tr("Lock scale at"), help=LOCK, key="scale")
+        self.lock.default_title = tr("At first")
         self.end = QLineEdit()
-        self.end.setAccessibleName("End of the scale")
-        self.end.setToolTip("The value that has the last colour; type one to lock the scale there")
+        self.end.setAccessibleName(tr("End of the scale"))
+        self.end.setToolTip(tr("The value that has the last colour; type one to lock the scale there"))
         self.end.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.end.setValidator(QDoubleValidator(0.0, math.inf, 12, self.end))
         self.start = QLineEdit()
-        self.start.setAccessibleName("Start of the scale")
-        self.start.setToolTip("The size of a value of one sign that has the first colour; larger ones are told apart")
+        self.start.setAccessibleName(tr("Start of the scale"))
+        self.start.setToolTip(
+            tr("The size of a value of one sign that has the first colour; larger ones have different colours")
+        )
         self.start.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.start.setValidator(QDoubleValidator(0.0, math.inf, 12, self.start))
         begin = QHBoxLayout()
         begin.setSpacing(GAP)
-        self.start_title = QLabel("Start scale at")
+        self.start_title = QLabel(tr("Start scale at"))
         self.start_title.setBuddy(self.start)
         self.start_title.setMinimumWidth(LOCK_PX)
         begin.addWidget(self.start_title)
@@ -117,8 +120,8 @@ class LookForm(QWidget):
         column.addLayout(line)
         column.addLayout(begin)
         column.addWidget(self.form)
-        self.form.changed.connect(lambda name, value: self._told(name, value, final=False))
-        self.form.committed.connect(lambda name, value: self._told(name, value, final=True))
+        self.form.changed.connect(lambda name, value: self._changed(name, value, final=False))
+        self.form.committed.connect(lambda name, value: self._changed(name, value, final=True))
         self.form.reset_requested.connect(self.reset_requested)
         self.lock.committed.connect(self._locked)
         self.end.editingFinished.connect(self._typed)
@@ -153,7 +156,7 @@ class LookForm(QWidget):
         if not self.end.hasFocus():
             self.end.setText(f"{end:.4g}" if end > 0 else "")
 
-    def _told(self, name: str, value: object, *, final: bool) -> None:
+    def _changed(self, name: str, value: object, *, final: bool) -> None:
         self.changed.emit(name, value == "bilinear" if name == "smooth" else value, final)
 
     def _locked(self, on: object) -> None:

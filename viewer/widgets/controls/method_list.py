@@ -11,13 +11,19 @@ from PySide6.QtWidgets import QFrame, QHeaderView, QTreeWidget, QTreeWidgetItem
 from models.inspection import Offer
 from viewer import theme
 from viewer.presenters.attribution import Judgement
+from viewer.translation import tr
 
 METHOD = Qt.ItemDataRole.UserRole
-OFF = "Off"
+OFF = tr("Off")
 ROW_PX, MARK_PX, SIGN_PX = 22, 14, 28
 ROWS_SHOWN = 9
 SIGNS = {"applies": "check", "partial": "partial", "never": "never"}
-WORDS = {"": "not known yet", "applies": "applies", "partial": "applies in part", "never": "does not apply"}
+WORDS = {
+    "": tr("not known yet"),
+    "applies": tr("applies"),
+    "partial": tr("applies in part"),
+    "never": tr("does not apply"),
+}
 
 
 class Methods(QTreeWidget):
@@ -27,7 +33,7 @@ class Methods(QTreeWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setAccessibleName("Methods of attribution")
+        self.setAccessibleName(tr("Methods of attribution"))
         self.setColumnCount(2)
         self.setHeaderHidden(True)
         self.setRootIsDecorated(False)
@@ -47,7 +53,7 @@ class Methods(QTreeWidget):
         self._rows: dict[str, QTreeWidgetItem] = {}
         self.setFixedHeight(ROWS_SHOWN * ROW_PX + 2)
         self.currentItemChanged.connect(self._chosen)
-        theme.changes().connect(self._dress)
+        theme.changes().connect(self._style_rows)
 
     def list(self, offers: Sequence[Offer]) -> None:
         """List methods under the titles of their groups."""
@@ -70,13 +76,13 @@ class Methods(QTreeWidget):
             self.expandAll()
         rows = len(self._rows) + self.topLevelItemCount() - 1
         self.setFixedHeight(min(rows, ROWS_SHOWN) * ROW_PX + 2)
-        self._dress()
+        self._style_rows()
 
     def judge(self, known: Mapping[str, Judgement]) -> None:
         """Show the known verdicts, by method id."""
         if dict(known) != self._known:
             self._known = dict(known)
-            self._dress()
+            self._style_rows()
 
     def follow(self, method: str) -> None:
         """Select a method without emitting a signal."""
@@ -101,7 +107,7 @@ class Methods(QTreeWidget):
         else:
             group.addChild(item)
 
-    def _dress(self) -> None:
+    def _style_rows(self) -> None:
         """Set the icon, tooltip and text colour of each row."""
         colours = theme.colours()
         shades = {"applies": colours.success, "partial": colours.warning, "never": colours.muted}

@@ -19,6 +19,7 @@ from models import model_name
 from models.cards import card as cards
 from models.cards import knowledge, packaged
 from viewer import theme
+from viewer.translation import tr
 from viewer.widgets.controls.elided_label import plain
 
 GAP = 8
@@ -26,14 +27,17 @@ LEAST_PX = 200
 ROW_PX = 26
 DETAIL = Qt.ItemDataRole.UserRole + 1
 GROUPS = {
-    "detection": "Find things",
-    "segmentation": "Find areas",
-    "classification": "Tell apart",
-    "features": "Describe",
-    "generation": "Generate",
-    "": "Opened before",
+    "detection": tr("Find things"),
+    "segmentation": tr("Find areas"),
+    "classification": tr("Tell apart"),
+    "features": tr("Describe"),
+    "generation": tr("Generate"),
+    "likelihood": tr("Estimate likelihoods"),
+    "picture to picture": tr("Change pictures"),
+    "landmarks": tr("Find points"),
+    "": tr("Opened before"),
 }
-MORE, MORE_MODELS = "more", "More models…"
+MORE, MORE_MODELS = "more", tr("More models…")
 
 
 class ModelBox(QComboBox):
@@ -47,8 +51,8 @@ class ModelBox(QComboBox):
 
     def __init__(self, *, more: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName("Model")
-        self.setToolTip("The model to look into")
+        self.setAccessibleName(tr("Model"))
+        self.setToolTip(tr("The model to look into"))
         self.setMinimumWidth(LEAST_PX)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMaxVisibleItems(24)
@@ -146,7 +150,7 @@ def _detail(name: str) -> str:
     if card is None:
         return ""
     count = len(cards.label_ids(card.classes)) if card.task == "detection" else len(card.classes)
-    parts = [f"{count:,} classes" if count else "", f"{card.bytes / 1e6:.1f} MB" if card.bytes else ""]
+    parts = [tr("{count:,} classes", count=count) if count else "", f"{card.bytes / 1e6:.1f} MB" if card.bytes else ""]
     if card.name in packaged.cards() and not packaged.installed(card.name):
-        parts.append("to install")
+        parts.append(tr("to install"))
     return " · ".join(part for part in parts if part)

@@ -21,25 +21,26 @@ from PySide6.QtWidgets import (
 
 from models.params import Parameter
 from viewer import theme
+from viewer.translation import tr
 
 GAP = 8
 ICON_PX = 16
 NEEDS = {"encoder": "Encodes", "discriminator": "Scores"}
 TIMED = "timed"
 EXPORTS = {
-    "mp4": "Film (MP4)…",
-    "gif": "Animation (GIF)…",
-    "png": "Strip of frames (PNG)…",
-    "npy": "Codes (NPY)…",
-    "json": "Numbers (JSON)…",
+    "mp4": tr("Film (MP4)…"),
+    "gif": tr("Animation (GIF)…"),
+    "png": tr("Strip of frames (PNG)…"),
+    "npy": tr("Codes (NPY)…"),
+    "json": tr("Numbers (JSON)…"),
 }
 BUTTONS = {
-    "play": ("play", "Play (Space)"),
-    "back": ("step-back", "Previous frame (,)"),
-    "forward": ("step-forward", "Next frame (.)"),
-    "loop": ("loop", "Loop: go on from the last key to the first"),
-    "add": ("add", "Keep this code as a key (K)"),
-    "remove": ("remove", "Remove the chosen key (Del)"),
+    "play": ("play", tr("Play (Space)")),
+    "back": ("step-back", tr("Previous frame (,)")),
+    "forward": ("step-forward", tr("Next frame (.)")),
+    "loop": ("loop", tr("Loop: continue from the last key to the first")),
+    "add": ("add", tr("Keep this code as a key (K)")),
+    "remove": ("remove", tr("Remove the chosen key (Del)")),
 }
 
 
@@ -58,9 +59,9 @@ class PathForm(QWidget):
         self.buttons = {name: _button(icon, hint) for name, (icon, hint) in BUTTONS.items()}
         self.buttons["loop"].setCheckable(True)
         self.export = QToolButton()
-        self.export.setText("Export")
-        self.export.setAccessibleName("Export the path")
-        self.export.setToolTip("Write the path as files, each with its recipe")
+        self.export.setText(tr("Export"))
+        self.export.setAccessibleName(tr("Export the path"))
+        self.export.setToolTip(tr("Write the path as files, each with its recipe"))
         self.export.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.export.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.export.setMenu(QMenu(self.export))
@@ -68,8 +69,12 @@ class PathForm(QWidget):
         self.frames, self.fps = QSpinBox(), QSpinBox()
         self.segment = QLabel()
         self.segment.setProperty("small", True)
-        names = {"path": "Path of the segment", "easing": "Easing of the segment", "speed": "Speed along the path"}
-        names |= {"frames": "Frames of the path", "fps": "Frames per second"}
+        names = {
+            "path": tr("Path of the segment"),
+            "easing": tr("Easing of the segment"),
+            "speed": tr("Speed along the path"),
+        }
+        names |= {"frames": tr("Frames of the path"), "fps": tr("Frames per second")}
         for name, text in names.items():
             getattr(self, name).setAccessibleName(text)
         self._known: tuple[object, ...] = ()
@@ -89,9 +94,9 @@ class PathForm(QWidget):
             _list(getattr(self, name), dict(zip(one.choices, one.titles, strict=True)))
         features = parameters["features"]
         titles = dict(zip(features.choices, features.titles, strict=True))
-        even = {key: f"Constant in {_lower(title)}" for key, title in titles.items()}
+        even = {key: tr("Constant in {lower}", lower=_lower(title)) for key, title in titles.items()}
         there = {key: title for key, title in even.items() if NEEDS.get(key, "") in ("", *capabilities)}
-        _list(self.speed, {TIMED: "As timed by the easing", **there})
+        _list(self.speed, {TIMED: tr("As timed by the easing"), **there})
         for name in ("frames", "fps"):
             one = parameters[name]
             with QSignalBlocker(getattr(self, name)):
@@ -99,7 +104,7 @@ class PathForm(QWidget):
         self.path.setToolTip(parameters["path"].help)
         self._help = parameters["easing"].help
         self.speed.setToolTip(
-            "Constant: frames are spread so that the picture changes equally fast. Easing has no effect"
+            tr("Constant: frames are spread so that the picture changes equally fast. Easing has no effect")
         )
         self.frames.setToolTip(parameters["frames"].help)
         self.fps.setToolTip(parameters["fps"].help)
@@ -123,17 +128,21 @@ class PathForm(QWidget):
 
         `ready` says that there is a path, `chosen` that a key is selected.
         """
-        self.segment.setText(f"From key {segment[0]} to key {segment[1]}" if segment else "From key to key")
+        self.segment.setText(
+            tr("From key {segment} to key {segment_2}", segment=segment[0], segment_2=segment[1])
+            if segment
+            else tr("From key to key")
+        )
         self.path.setEnabled(segment is not None)
         self.easing.setEnabled(segment is not None and timed)
-        self.easing.setToolTip(self._help if timed else "Not used at constant speed")
+        self.easing.setToolTip(self._help if timed else tr("Not used at constant speed"))
         for name in ("play", "back", "forward"):
             self.buttons[name].setEnabled(ready)
         self.export.setEnabled(ready)
         self.buttons["remove"].setEnabled(chosen)
         play = self.buttons["play"]
-        play.setAccessibleName("Pause" if playing else "Play")
-        play.setToolTip("Pause (Space)" if playing else "Play (Space)")
+        play.setAccessibleName(tr("Pause") if playing else tr("Play"))
+        play.setToolTip(tr("Pause (Space)") if playing else tr("Play (Space)"))
         icon = "pause" if playing else "play"
         if play.property("icon-name") != icon:
             play.setProperty("icon-name", icon)
@@ -168,7 +177,9 @@ class PathForm(QWidget):
         grid.setVerticalSpacing(GAP // 2)
         grid.setColumnStretch(1, 1)
         grid.addWidget(self.segment, 0, 0, 1, 2)
-        for row, (text, box) in enumerate((("Path", self.path), ("Easing", self.easing), ("Speed", self.speed)), 1):
+        for row, (text, box) in enumerate(
+            ((tr("Path"), self.path), (tr("Easing"), self.easing), (tr("Speed"), self.speed)), 1
+        ):
             label = QLabel(text)
             label.setBuddy(box)
             box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -176,11 +187,11 @@ class PathForm(QWidget):
             grid.addWidget(box, row, 1)
         length = QHBoxLayout()
         length.setSpacing(GAP)
-        for text, spin in (("", self.frames), ("a second", self.fps)):
+        for text, spin in (("", self.frames), (tr("a second"), self.fps)):
             length.addWidget(spin, 1)
             if text:
                 length.addWidget(QLabel(text))
-        label = QLabel("Frames")
+        label = QLabel(tr("Frames"))
         label.setBuddy(self.frames)
         grid.addWidget(label, 4, 0)
         grid.addLayout(length, 4, 1)

@@ -6,6 +6,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
+from viewer.translation import tr
 from viewer.widgets.controls.elided_label import plain
 
 GAP = 8
@@ -17,7 +18,7 @@ class Row(QWidget):
     Subclasses add their controls with `_place`, show a value in `_show`, and call `_user` when the user changes one.
     """
 
-    default_title = "Model's own value"
+    default_title = tr("Model's own value")
 
     changed = Signal(object)
     committed = Signal(object)
@@ -115,6 +116,11 @@ class Row(QWidget):
             self.reset()
             return True
         return super().eventFilter(watched, event)
+
+    def name_of(self, whole: str) -> None:
+        """Tell screen readers what the row is of, where rows of other panels have the same title."""
+        for control in self._controls:
+            control.setAccessibleName(tr("{name} ({panel})", name=control.accessibleName(), panel=whole))
 
     def _place(self, control: QWidget, *, column: int, span: int = 1, name: str = "") -> None:
         control.setAccessibleName(name or self.title)

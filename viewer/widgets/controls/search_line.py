@@ -6,6 +6,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QLineEdit, QToolButton, QWidget
 
+from viewer.translation import tr
+
 
 class Search(QLineEdit):
     """`textChanged` emits the text to search for; `taken` is emitted on Return."""
@@ -19,7 +21,7 @@ class Search(QLineEdit):
         self.setAccessibleName(words)
         self.setClearButtonEnabled(True)
         for button in self.findChildren(QToolButton):
-            button.setAccessibleName("Clear")
+            button.setAccessibleName(tr("Clear"))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Move into the list, take its first row, or clear the text."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from viewer.translation import tr
+
 GAP = 8
 
 
@@ -49,7 +51,7 @@ class Section(QWidget):
         """Show or hide the widgets without emitting a signal."""
         self._opened = opened
         self.head.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
-        self.head.setToolTip(f"{'Hide' if opened else 'Show'} these settings")
+        self.head.setToolTip(tr("Hide these settings") if opened else tr("Show these settings"))
         self._describe()
         self.body.setVisible(opened)
 
@@ -60,7 +62,7 @@ class Section(QWidget):
         self._describe()
 
     def _describe(self) -> None:
-        self.head.setAccessibleDescription(f"{'unfolded' if self._opened else 'folded'} {self._note}".rstrip())
+        self.head.setAccessibleDescription(f"{tr('unfolded') if self._opened else tr('folded')} {self._note}".rstrip())
 
     def _clicked(self) -> None:
         self.set_open(not self._opened)

@@ -9,6 +9,7 @@ from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintE
 from PySide6.QtWidgets import QSizePolicy, QSlider, QStyle, QStyleOptionSlider, QWidget
 
 from viewer import theme
+from viewer.translation import tr
 from viewer.widgets.controls.number_entry import Entry
 from viewer.widgets.controls.row import Row
 
@@ -42,14 +43,14 @@ class SliderRow(Row):
         self.slider = _Slider(int(steps.to_integral_value(ROUND_CEILING)), parent=self)
         self.entry = Entry(low=low, high=high, step=self.step, unit=unit, lowest=lowest, parent=self)
         self._place(self.slider, column=1)
-        self._place(self.entry, column=2, name=f"{title}, value")
+        self._place(self.entry, column=2, name=tr("{title}, value", title=title))
         self._show(self._value)
         self.set_default(self._value)
-        self.slider.sliderMoved.connect(self._slid)
-        self.slider.actionTriggered.connect(self._acted)
+        self.slider.sliderMoved.connect(self._dragged)
+        self.slider.actionTriggered.connect(self._slider_moved)
         self.slider.settled.connect(self._settle)
         self.slider.reset_requested.connect(self.reset)
-        self.entry.valueChanged.connect(self._entered)
+        self.entry.valueChanged.connect(self._number_typed)
 
     def set_value(self, value: object) -> None:
         """Show a number without emitting a signal."""
@@ -60,6 +61,14 @@ class SliderRow(Row):
         super().set_default(self._typed(value))
         self.slider.mark = self._tick(self._typed(value))
         self.slider.update()
+
+    def set_high(self, high: float) -> None:
+        """Set the largest value, such as the number of things there are."""
+        self.high = high
+        steps = (Decimal(str(high)) - Decimal(str(self.low))) / Decimal(str(self.step))
+        with QSignalBlocker(self.slider), QSignalBlocker(self.entry):
+            self.slider.setRange(0, int(steps.to_integral_value(ROUND_CEILING)))
+            self.entry.setMaximum(high)
 
     def set_band(self, band: tuple[float, float] | None) -> None:
         """Highlight a range of the track in values, such as one standard deviation; None removes it."""
@@ -94,22 +103,22 @@ class SliderRow(Row):
     def _default_text(self) -> str:
         return self.entry.textFromValue(self._typed(self._default)) + self.entry.suffix()
 
-    def _slid(self, tick: int) -> None:
+    def _dragged(self, tick: int) -> None:
         value = self._at(tick)
         with QSignalBlocker(self.entry):
             self.entry.setValue(value)
         self._user(value, final=False)
 
-    def _acted(self) -> None:
+    def _slider_moved(self) -> None:
         # Drags arrive through sliderMoved. Keys and the wheel come here before Qt has updated the slider's value, so
         # its position is read instead.
         if not self.slider.isSliderDown():
-            self._slid(self.slider.sliderPosition())
+            self._dragged(self.slider.sliderPosition())
 
     def _settle(self) -> None:
         self._user(self._value, final=True)
 
-    def _entered(self, number: float) -> None:
+    def _number_typed(self, number: float) -> None:
         with QSignalBlocker(self.slider):
             self.slider.setValue(self._tick(number))
         self._user(self._typed(number), final=True)

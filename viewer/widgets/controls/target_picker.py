@@ -18,15 +18,16 @@ from PySide6.QtWidgets import (
 
 from viewer import theme
 from viewer.presenters.attribution import PARTS
+from viewer.translation import tr
 from viewer.widgets.controls.class_picker import ClassBox
 from viewer.widgets.controls.elided_label import ElidedLabel
-from viewer.widgets.pictures.map_readout import plain_label
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 
 GAP = 8
-NOTHING = "Nothing"
-HIGHEST, OWN = "Highest scoring class", "The box's own class"
-COORDINATE = "A coordinate of the box is explained, which belongs to no class."
-NO_LAYER = "Works on no layer"
+NOTHING = tr("Nothing")
+HIGHEST, OWN = tr("Highest scoring class"), tr("The box's own class")
+COORDINATE = tr("A coordinate of the box is explained, which belongs to no class.")
+NO_LAYER = tr("Works on no layer")
 
 
 class TargetForm(QWidget):
@@ -41,35 +42,40 @@ class TargetForm(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.about = plain_label("Box that is explained")
+        self.about = WrappedLabel(tr("Box that is explained"))
         self.clear = QToolButton()
         self.clear.setAutoRaise(True)
-        self.clear.setAccessibleName("Explain the best box")
-        self.clear.setToolTip("Remove the box or rectangle: explain the best box")
-        self.target = ClassBox("Target class", none=HIGHEST)
-        self.against = ClassBox("Class set against the target", none=NOTHING)
-        self.against.setToolTip("Explain what speaks for the target rather than for this class")
+        self.clear.setAccessibleName(tr("Explain the best box"))
+        self.clear.setToolTip(tr("Remove the box or rectangle: explain the best box"))
+        self.target = ClassBox(tr("Target class"), none=HIGHEST)
+        self.against = ClassBox(tr("Class set against the target"), none=NOTHING)
+        self.against.setToolTip(tr("Explain what speaks for the target rather than for this class"))
         self.part = QComboBox()
-        self.part.setAccessibleName("Part of the box")
+        self.part.setAccessibleName(tr("Part of the box"))
         self.part.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.part.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         for key, title in PARTS.items():
             self.part.addItem(title, key)
         self.layer = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
         self.layer.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.choose, self.own = QPushButton("Layers…"), QToolButton()
-        self.choose.setToolTip("Choose the layer from the list of the network's calls")
+        self.choose, self.own = QPushButton(tr("Layers…")), QToolButton()
+        self.choose.setToolTip(tr("Choose the layer from the list of the network's calls"))
         self.own.setAutoRaise(True)
-        self.own.setAccessibleName("Automatic layer")
-        self.own.setToolTip("Take the best layer by itself")
+        self.own.setAccessibleName(tr("Automatic layer"))
+        self.own.setToolTip(tr("Choose the best layer automatically"))
         self._form = QFormLayout(self)
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setSpacing(GAP)
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._about = _line(self.about, self.clear)
         self._layer = _line(self.layer, self.own, self.choose)
-        rows = (("Of", self._about), ("Part", self.part), ("Class", self.target), ("Against", self.against))
-        for title, field in (*rows, ("Layer", self._layer)):
+        rows = (
+            (tr("Of"), self._about),
+            (tr("Part"), self.part),
+            (tr("Class"), self.target),
+            (tr("Against"), self.against),
+        )
+        for title, field in (*rows, (tr("Layer"), self._layer)):
             label = QLabel(title)
             label.setBuddy(field if isinstance(field, QComboBox) else None)  # type: ignore[arg-type]
             self._form.addRow(label, field)
@@ -98,13 +104,13 @@ class TargetForm(QWidget):
         self.about.setText(about)
         self.clear.setVisible(picked)
         scored = part == "score"
-        for box, tip in ((self.target, "The class that is explained"), (self.against, self.against.toolTip())):
+        for box, tip in ((self.target, tr("The class that is explained")), (self.against, self.against.toolTip())):
             box.setEnabled(scored)
             box.setToolTip(COORDINATE if not scored else "" if tip == COORDINATE else tip)
 
     def follow_layer(self, chosen: str, automatic: str, *, used: bool) -> None:
         """Show the layer, or that the method uses none."""
-        words = chosen or (f"Automatic: {automatic}" if automatic else "Automatic")
+        words = chosen or (tr("Automatic: {automatic}", automatic=automatic) if automatic else tr("Automatic"))
         self.layer.setText(words if used else NO_LAYER)
         self.layer.setEnabled(used)
         self.own.setVisible(used and bool(chosen))

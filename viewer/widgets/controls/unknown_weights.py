@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
 
+from viewer.translation import tr
+
 GAP = 8
-CHOOSE = "Choose its architecture…"
+CHOOSE = tr("Choose its architecture…")
 
 
 class UnknownWeights(QWidget):
@@ -21,13 +23,13 @@ class UnknownWeights(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.architectures = QComboBox()
-        self.architectures.setAccessibleName("Architecture of these weights")
-        self.architectures.setToolTip("The most alike first; what does not fit is said")
+        self.architectures.setAccessibleName(tr("Architecture of these weights"))
+        self.architectures.setToolTip(tr("The most similar first, with what does not fit"))
         self.architectures.setMinimumContentsLength(16)
-        self.code = QPushButton("Open its code…")
-        self.code.setToolTip("A Python file that builds the network, with these weights")
-        self.card = QPushButton("Write a card…")
-        self.card.setToolTip("Say its task, preprocessing and class names, and keep them beside the weights")
+        self.code = QPushButton(tr("Open its code…"))
+        self.code.setToolTip(tr("A Python file that builds the network, with these weights"))
+        self.card = QPushButton(tr("Write a card…"))
+        self.card.setToolTip(tr("State its task, preprocessing and class names, and keep them beside the weights"))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP)
@@ -37,12 +39,12 @@ class UnknownWeights(QWidget):
         self.code.clicked.connect(self.code_wanted)
         self.card.clicked.connect(self.card_wanted)
 
-    def set_alike(self, alike: Sequence[tuple[str, float]]) -> None:
+    def set_similar(self, alike: Sequence[tuple[str, float]]) -> None:
         """Offer architectures with the share of the tensors that they have."""
         self.architectures.clear()
-        self.architectures.addItem(CHOOSE if alike else "No known architecture is alike", "")
+        self.architectures.addItem(CHOOSE if alike else tr("No known architecture is similar"), "")
         for name, share in alike:
-            self.architectures.addItem(f"{name} ({share:.0%} of the tensors)", name)
+            self.architectures.addItem(tr("{name} ({share:.0%} of the tensors)", name=name, share=share), name)
         self.architectures.setEnabled(bool(alike))
 
     def _chosen(self) -> None:

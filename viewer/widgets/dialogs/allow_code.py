@@ -25,8 +25,9 @@ from PySide6.QtWidgets import (
 )
 
 from models.exported import torchscript_text
-from models.user_code import consent, helpers
+from models.user_code import consent, helpers, source
 from viewer import theme
+from viewer.translation import tr
 
 GAP = 8
 SIZE_PX = (760, 640)
@@ -34,19 +35,19 @@ MOST_CHARACTERS = 400_000
 # Zero-width characters and marks that change the direction of text: code containing them reads differently than it
 # runs.
 _UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-RISK = (
+RISK = tr(
     "Code can do whatever you can on this machine: read, change, delete and send your files. "
     "Run it only if you wrote it, or trust who did."
 )
-SCRIPT_RISK = (
+SCRIPT_RISK = tr(
     "It is TorchScript: a program, not just weights. Before it runs, each operator that it calls is checked against "
     "a list of what networks need. Still, run it only if you made it, or trust who did."
 )
-BEYOND = (
-    "It imports no file of its folder. If it does so under a name that it makes while it runs, you are asked then. "
+BEYOND = tr(
+    "It imports no file of its folder. If it does so under a name that it computes at run time, you are asked then. "
     "Installed packages run as they are."
 )
-HELPERS = (
+HELPERS = tr(
     "Files of its folder that it imports are shown here too. You allow all of them, and are asked again when one of "
     "them changes. Installed packages run as they are."
 )
@@ -85,7 +86,7 @@ class Code:
         date = datetime.fromtimestamp(changed).strftime("%Y-%m-%d %H:%M:%S")
         script = torchscript_text.sources(content)
         digest = hashlib.sha256(content).hexdigest()
-        text = script or torchscript_text.text_of(content)
+        text = source.shown(content, path.name)
         earlier, before = consent.before(path)
         changed = bool(earlier) and earlier != digest
         return cls(path, text, digest, content, date, bool(script), changed=changed, before=before if changed else None)
@@ -104,39 +105,54 @@ class Allow(QDialog):
     def __init__(self, code: Code, *, parent: QWidget) -> None:
         super().__init__(parent)
         self.code, self.codes = code, (code, *code.helpers)
-        self.setWindowTitle("Run this code?")
+        self.setWindowTitle(tr("Run this code?"))
         self.resize(*SIZE_PX)
         column = QVBoxLayout(self)
         column.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, 2 * GAP)
         column.setSpacing(GAP)
-        self.head = _words(f"Opening this model runs the code in {visible(code.path.name)}.", bold=True)
+        self.head = _words(
+            tr("Opening this model runs the code in {visible}.", visible=visible(code.path.name)), bold=True
+        )
         column.addWidget(self.head)
         for one in self.codes:
             if one.changed:
-                note = "" if one.before is not None else " Its earlier content is no longer known."
-                what = "The file" if one is code else visible(self._name(one))
-                column.addWidget(_words(f"{what} has changed since you allowed it.{note}", bold=True, role="warning"))
+                note = "" if one.before is not None else tr(" Its earlier content is no longer known.")
+                what = tr("The file") if one is code else visible(self._name(one))
+                column.addWidget(
+                    _words(
+                        tr("{what} has changed since you allowed it.{note}", what=what, note=note),
+                        bold=True,
+                        role="warning",
+                    )
+                )
         column.addWidget(_words(SCRIPT_RISK if code.script else RISK))
         column.addLayout(self._facts())
         self.pages = QTabWidget()
-        self.pages.setAccessibleName("What the file says")
+        self.pages.setAccessibleName(tr("What the file says"))
         self.pages.setDocumentMode(True)
-        self.source = _text(code.text, "Source")
+        self.source = _text(code.text, tr("Source"))
         for one in self.codes:
             if one.before is not None:
-                page = _text(difference(one.before, one.text), "What has changed")
-                self.pages.addTab(page, "What has changed" if one is code else f"{self._name(one)}: what has changed")
+                page = _text(difference(one.before, one.text), tr("What has changed"))
+                self.pages.addTab(
+                    page,
+                    tr("What has changed") if one is code else tr("{name}: what has changed", name=self._name(one)),
+                )
                 self.difference = page
-        self.pages.addTab(self.source, self._name(code) if code.helpers else "All of it")
+        self.pages.addTab(self.source, self._name(code) if code.helpers else tr("All of it"))
         for one in code.helpers:
-            self.pages.addTab(_text(one.text, f"Source of {visible(one.path.name)}"), visible(self._name(one)))
+            self.pages.addTab(
+                _text(one.text, tr("Source of {visible}", visible=visible(one.path.name))), visible(self._name(one))
+            )
         column.addWidget(self.pages, 1)
         if hidden := sum(len(_UNSEEN.findall(one.text)) for one in self.codes):
-            marks = f"It holds {hidden:,} invisible characters, shown as ⟦U+…⟧: they can hide code."
+            marks = tr(
+                "It contains {hidden:,} invisible characters, shown as ⟦U+…⟧: they can hide code.", hidden=hidden
+            )
             column.addWidget(_words(marks, role="warning"))
         if not code.script:
             column.addWidget(_words(HELPERS if code.helpers else BEYOND))
-        self.run, self.cancel = QPushButton("Run it"), QPushButton("Cancel")
+        self.run, self.cancel = QPushButton(tr("Run it")), QPushButton(tr("Cancel"))
         self.run.setAutoDefault(False)
         self.run.clicked.connect(self.accept)
         self.cancel.clicked.connect(self.reject)
@@ -153,23 +169,29 @@ class Allow(QDialog):
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.setSpacing(GAP // 2)
-        form.addRow("File", _line(visible(str(self.code.path)), "Path of the file"))
+        form.addRow(tr("File"), _line(visible(str(self.code.path)), tr("Path of the file")))
         line = QHBoxLayout()
         line.setSpacing(GAP)
         line.addWidget(_line(self.code.sha256, "SHA-256"), 1)
-        self.copy = QPushButton(theme.icon("copy"), "Copy")
-        self.copy.setAccessibleName("Copy the SHA-256")
+        self.copy = QPushButton(theme.icon("copy"), tr("Copy"))
+        self.copy.setAccessibleName(tr("Copy the SHA-256"))
         self.copy.setAutoDefault(False)
         self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.code.sha256))
         line.addWidget(self.copy)
         form.addRow("SHA-256", line)
-        lines = f"{len(self.code.text.splitlines()):,} lines{' of code' if self.code.script else ''}"
-        form.addRow("Size", _words(f"{self.code.size:,} bytes, {lines}"))
-        form.addRow("Changed", _words(self.code.date))
+        lines = tr(
+            "{splitlines:,} lines{what}",
+            splitlines=len(self.code.text.splitlines()),
+            what=tr(" of code") if self.code.script else "",
+        )
+        form.addRow(tr("Size"), _words(tr("{size:,} bytes, {lines}", size=self.code.size, lines=lines)))
+        form.addRow(tr("Changed"), _words(self.code.date))
         if self.code.helpers:
-            self.helpers = _text("\n".join(f"{one.sha256}  {self._name(one)}" for one in self.code.helpers), "Helpers")
+            self.helpers = _text(
+                "\n".join(f"{one.sha256}  {self._name(one)}" for one in self.code.helpers), tr("Helpers")
+            )
             self.helpers.setMaximumHeight(HELPERS_PX)
-            form.addRow("Imports", self.helpers)
+            form.addRow(tr("Imports"), self.helpers)
         return form
 
     def _name(self, code: Code) -> str:
@@ -185,7 +207,7 @@ def visible(text: str) -> str:
 def difference(before: str, now: str) -> str:
     """Return the changes from `before` to `now` as a unified diff."""
     lines = difflib.unified_diff(before.splitlines(), now.splitlines(), "allowed", "now", lineterm="")
-    return "\n".join(lines) or "Only the line endings differ."
+    return "\n".join(lines) or tr("Only the line endings differ.")
 
 
 def _words(text: str, *, bold: bool = False, role: str = "") -> QLabel:
@@ -225,5 +247,7 @@ def _text(text: str, name: str) -> QPlainTextEdit:
     )
     shown = "\n".join(visible(line) for line in text[:MOST_CHARACTERS].splitlines())
     more = len(text) - MOST_CHARACTERS
-    page.setPlainText(shown + (f"\n\n… and {more:,} characters more, which are not shown." if more > 0 else ""))
+    page.setPlainText(
+        shown + (tr("\n\n… and {more:,} characters more, which are not shown.", more=more) if more > 0 else "")
+    )
     return page

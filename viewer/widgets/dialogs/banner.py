@@ -8,6 +8,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from viewer import theme
+from viewer.translation import tr
 from viewer.widgets.controls.elided_label import ElidedLabel
 
 GAP = 8  # pixels, like the next
@@ -38,7 +39,7 @@ class Banner(QWidget):
         row.setContentsMargins(GAP, GAP // 2, GAP, GAP // 2)
         row.setSpacing(GAP)
         self._icon = QLabel(self)
-        self._icon.setAccessibleName("Question")
+        self._icon.setAccessibleName(tr("Question"))
         self.text = ElidedLabel(text, lines=2, parent=self)
         self.text.setAccessibleDescription(help_text)
         row.addWidget(self._icon)

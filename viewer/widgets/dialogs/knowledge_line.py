@@ -11,9 +11,11 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWi
 
 from models.cards.knowledge import Offer
 from viewer import theme
+from viewer.engine_texts import shown
+from viewer.translation import tr
 
 GAP = 8
-MORE, MORE_MODELS = "more", "More models…"
+MORE, MORE_MODELS = "more", tr("More models…")
 
 
 class KnowledgeLine(QWidget):
@@ -26,7 +28,7 @@ class KnowledgeLine(QWidget):
     def __init__(self, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("knowledge")
-        self.setAccessibleName("What the model knows")
+        self.setAccessibleName(tr("What the model knows"))
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.text = QLabel()
         self.text.setTextFormat(Qt.TextFormat.RichText)
@@ -38,8 +40,8 @@ class KnowledgeLine(QWidget):
         self.text.linkActivated.connect(self._follow)
         self.close_button = QToolButton()
         self.close_button.setAutoRaise(True)
-        self.close_button.setAccessibleName("Hide what the model knows")
-        self.close_button.setToolTip("Hide this line; the View menu shows it again")
+        self.close_button.setAccessibleName(tr("Hide what the model knows"))
+        self.close_button.setToolTip(tr("Hide this line; the View menu shows it again"))
         self.close_button.clicked.connect(self.closed)
         row = QHBoxLayout(self)
         row.setContentsMargins(GAP, GAP // 2, GAP // 2, GAP // 2)
@@ -93,4 +95,5 @@ class KnowledgeLine(QWidget):
 
 
 def _words(offer: Offer) -> str:
-    return f"{offer.words} ({offer.takes})" if offer.takes else offer.words
+    words = shown(offer.words)
+    return f"{words} ({shown(offer.takes)})" if offer.takes else words

@@ -5,6 +5,8 @@ It is a child widget instead of a top-level window, so that placement and focus 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QEvent, QObject, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QApplication, QFrame, QWidget
@@ -18,7 +20,10 @@ DIM = QColor(0, 0, 0, 96)
 
 
 class Overlay(QWidget):
-    """Covers the window and receives every key while it is open. Subclasses fill `panel` and place it in `area`."""
+    """Covers the window and receives every key while it is open. Subclasses fill `panel` and place it in `area`.
+
+    `order` are the controls that Tab goes through.
+    """
 
     closed = Signal()
 
@@ -26,6 +31,7 @@ class Overlay(QWidget):
         super().__init__(window)
         self._over = window
         self._before: QWidget | None = None
+        self.order: Sequence[QWidget] = ()
         self.panel = _Panel(self)
         self.panel.setAccessibleName(name)
         self.setAccessibleName(name)
@@ -36,7 +42,7 @@ class Overlay(QWidget):
         """Show the overlay above everything else and move the focus into it."""
         if not self.isVisible():
             self._before = QApplication.focusWidget()
-        self._cover()
+        self._resize_panel()
         self.show()
         self.raise_()
 
@@ -60,8 +66,9 @@ class Overlay(QWidget):
         raise NotImplementedError
 
     def event(self, event: QEvent) -> bool:
-        """Keep the window's shortcuts from acting behind the panel."""
-        if event.type() == QEvent.Type.ShortcutOverride:
+        """Keep the window's shortcuts from acting behind the panel, but for F1, which explains words in it too."""
+        help_wanted = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_F1
+        if event.type() == QEvent.Type.ShortcutOverride and not help_wanted:
             event.accept()
             return True
         return super().event(event)
@@ -69,11 +76,17 @@ class Overlay(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Resize with the window."""
         if event.type() == QEvent.Type.Resize and self.isVisible():
-            self._cover()
+            self._resize_panel()
         return super().eventFilter(watched, event)
 
     def focusNextPrevChild(self, forward: bool) -> bool:
-        """Keep the keyboard focus inside the panel."""
+        """Keep the keyboard focus inside the panel: cycle through the controls in `order` that are visible."""
+        stops = [widget for widget in self.order if widget.isVisible() and widget.isEnabled()]
+        if not stops:  # none are visible while the overlay is being hidden
+            return True
+        now = next((number for number, widget in enumerate(stops) if widget.hasFocus()), -1)
+        reason = Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason
+        stops[(now + (1 if forward else -1)) % len(stops)].setFocus(reason)
         return True
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -87,7 +100,7 @@ class Overlay(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         QPainter(self).fillRect(event.rect(), DIM)
 
-    def _cover(self) -> None:
+    def _resize_panel(self) -> None:
         self.setGeometry(self._over.rect())
         self.panel.setGeometry(self.area())
 

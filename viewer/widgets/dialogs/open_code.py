@@ -30,6 +30,7 @@ from models.cards import card
 from models.files import WEIGHTS_SUFFIXES
 from models.types import Refusal
 from models.user_code import outline
+from viewer.translation import tr
 
 GAP = 8
 SIZE_PX = (560, 420)
@@ -42,14 +43,14 @@ class OpenCode(QDialog):
 
     def __init__(self, file: str = "", weights: str = "", *, folder: str = "", parent: QWidget) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Open code")
+        self.setWindowTitle(tr("Open code"))
         self.resize(*SIZE_PX)
         self._folder = folder
         self.file, self.weights = QLineEdit(file), QLineEdit(weights)
         self.file.setPlaceholderText("path/to/file.py")
-        self.weights.setPlaceholderText("None: as the code returns it")
+        self.weights.setPlaceholderText(tr("None: as the code returns it"))
         self.choices = QListWidget()
-        self.choices.setAccessibleName("Which part of it is the model")
+        self.choices.setAccessibleName(tr("Which part of it is the model"))
         self.choices.setUniformItemSizes(True)
         self.choices.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.note = QLabel()
@@ -57,16 +58,16 @@ class OpenCode(QDialog):
         self.note.setWordWrap(True)
         self.note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.classes = QLineEdit()
-        self.classes.setPlaceholderText("As many as the weights have")
+        self.classes.setPlaceholderText(tr("As many as the weights have"))
         form = QFormLayout()
         form.setSpacing(GAP)
-        form.addRow("File", self._with_button(self.file, "File of code", self._ask_file))
-        form.addRow("Model", self.choices)
+        form.addRow(tr("File"), self._with_button(self.file, tr("File of code"), self._ask_file))
+        form.addRow(tr("Model"), self.choices)
         form.addRow("", self.note)
-        form.addRow("Weights", self._with_button(self.weights, "File of weights", self._ask_weights))
-        form.addRow("Classes", self.classes)
-        self.classes.setAccessibleName("Number of classes")
-        self.classes.setToolTip("Given to a function that asks for num_classes")
+        form.addRow(tr("Weights"), self._with_button(self.weights, tr("File of weights"), self._ask_weights))
+        form.addRow(tr("Classes"), self.classes)
+        self.classes.setAccessibleName(tr("Number of classes"))
+        self.classes.setToolTip(tr("Passed to a function that asks for num_classes"))
         column = QVBoxLayout(self)
         column.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, 2 * GAP)
         column.setSpacing(2 * GAP)
@@ -107,17 +108,21 @@ class OpenCode(QDialog):
         self.choices.clear()
         try:
             found = outline.read(Path(path).expanduser()) if path else ()
-            text = "" if found or not path else "It defines no adapter, no network, and no function that builds one."
+            text = (
+                "" if found or not path else tr("It defines no adapter, no network, and no function that builds one.")
+            )
         except Refusal as refusal:
             found, text = (), f"{refusal} {refusal.advice}"
         for choice in found:
-            words = f"{choice.name}  ·  {KINDS[choice.kind]}, line {choice.line}"
+            words = tr(
+                "{choice}  ·  {kinds}, line {line}", choice=choice.name, kinds=KINDS[choice.kind], line=choice.line
+            )
             item = QListWidgetItem(f"{words}  ·  {choice.help}" if choice.help else words)
             item.setToolTip(f"<qt>{escape(choice.help)}</qt>" if choice.help else "")
             item.setData(Qt.ItemDataRole.UserRole, choice.name)
             self.choices.addItem(item)
         self.choices.setCurrentRow(_likely(found))
-        self.note.setText(text or "It is read, not run: you are asked before anything in it is.")
+        self.note.setText(text or tr("It is only read here: you are asked before any of it runs."))
         self._allow()
 
     def accept(self) -> None:
@@ -135,8 +140,8 @@ class OpenCode(QDialog):
 
     def _with_button(self, line: QLineEdit, name: str, ask: object) -> QHBoxLayout:
         line.setAccessibleName(name)
-        button = QPushButton("Choose…")
-        button.setAccessibleName(f"Choose the {name[0].lower()}{name[1:]}")
+        button = QPushButton(tr("Choose…"))
+        button.setAccessibleName(tr("Choose the {name}{name_2}", name=name[0].lower(), name_2=name[1:]))
         button.setAutoDefault(False)
         button.clicked.connect(ask)
         row = QHBoxLayout()
@@ -147,7 +152,7 @@ class OpenCode(QDialog):
 
     def _ask_file(self) -> None:
         begin = self.file.text() or self._folder
-        name, _ = QFileDialog.getOpenFileName(self, "Open code", begin, "Python (*.py)")
+        name, _ = QFileDialog.getOpenFileName(self, tr("Open code"), begin, tr("Python (*.py *.ipynb)"))
         if name:
             self.file.setText(name)
             self.read()
@@ -155,13 +160,15 @@ class OpenCode(QDialog):
     def _ask_weights(self) -> None:
         kinds = " ".join(f"*{suffix}" for suffix in sorted(WEIGHTS_SUFFIXES))
         begin = self.weights.text() or str(Path(self.file.text()).parent)
-        name, _ = QFileDialog.getOpenFileName(self, "Weights", begin, f"Weights ({kinds})")
+        name, _ = QFileDialog.getOpenFileName(self, tr("Weights"), begin, tr("Weights ({kinds})", kinds=kinds))
         if name:
             self.weights.setText(name)
 
 
 def _likely(found: Sequence[outline.Choice]) -> int:
-    """Return the row most likely meant: an adapter, a function with a usual name, the last network, or row 0."""
+    """Return the row most likely meant: an adapter, the only network, a usual name, the last network, or row 0."""
+    if (meant := outline.likely(found)) is not None:
+        return found.index(meant)
     names = [choice.name for choice in found]
     usual = [names.index(name) for name in (outline.ADAPTER, *USUAL) if name in names]
     networks = [row for row, choice in enumerate(found) if choice.kind == "network"]

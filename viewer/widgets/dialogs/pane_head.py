@@ -7,6 +7,7 @@ from PySide6.QtGui import QPalette, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from viewer import theme
+from viewer.translation import tr
 from viewer.widgets.controls.elided_label import ElidedLabel
 
 GAP = 8
@@ -25,7 +26,7 @@ class PaneHead(QWidget):
     def __init__(self, letter: str, box: QWidget | None = None) -> None:
         super().__init__()
         self.letter = QLabel(letter)
-        self.letter.setAccessibleName(f"Pane {letter}")
+        self.letter.setAccessibleName(tr("Pane {letter}", letter=letter))
         font = self.letter.font()
         font.setBold(True)
         self.letter.setFont(font)
@@ -37,7 +38,7 @@ class PaneHead(QWidget):
         self.note.setWordWrap(True)
         self.note.setTextFormat(Qt.TextFormat.PlainText)
         self.note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.note.setAccessibleName(f"About pane {letter}")
+        self.note.setAccessibleName(tr("About pane {letter}", letter=letter))
         self.note.setContentsMargins(GAP, 0, GAP, GAP)
         self.note.hide()
         self._icons: dict[QToolButton, str] = {}

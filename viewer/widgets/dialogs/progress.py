@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QToolButton, QWidget
 
+from viewer.translation import tr
 from viewer.widgets.controls.elided_label import ElidedLabel
 
 # Work shorter than the first is not shown; the second bridges gaps between requests, so that the bar does not flicker.
@@ -14,7 +15,7 @@ PARTS = 1000
 BAR_WIDTH = 120  # pixels, like those below
 BAR_HEIGHT = 6
 GAP = 8
-CANCELLING = "Cancelling…"
+CANCELLING = tr("Cancelling…")
 
 
 class Activity(QWidget):
@@ -31,11 +32,11 @@ class Activity(QWidget):
         self.bar = QProgressBar(self)
         self.bar.setTextVisible(False)
         self.bar.setFixedSize(BAR_WIDTH, BAR_HEIGHT)
-        self.bar.setAccessibleName("Progress")
+        self.bar.setAccessibleName(tr("Progress"))
         self.cancel = QToolButton(self)
-        self.cancel.setText("Cancel")
-        self.cancel.setToolTip("Cancel (Esc)")
-        self.cancel.setAccessibleName("Cancel")
+        self.cancel.setText(tr("Cancel"))
+        self.cancel.setToolTip(tr("Cancel (Esc)"))
+        self.cancel.setAccessibleName(tr("Cancel"))
         self.cancel.setAutoRaise(True)
         self.cancel.clicked.connect(self.ask_to_cancel)
         line = QHBoxLayout(self)

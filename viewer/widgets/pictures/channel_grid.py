@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
-    QContextMenuEvent,
     QFocusEvent,
     QGuiApplication,
     QHelpEvent,
@@ -21,11 +20,13 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QMenu, QToolTip, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QToolTip, QWidget
 
 from models.types import Bool, Int
 from viewer import theme
 from viewer.canvas.mosaic import Atlas, sheet
+from viewer.context_menu.subject import Offer, Subject
+from viewer.translation import tr
 
 GAP_PX = 3
 MARGIN_PX = 4
@@ -37,8 +38,16 @@ MARK_PX = 7
 Place = tuple[int, float, float]
 
 
+def _nothing(channel: int) -> Sequence[Offer]:
+    return ()
+
+
+def _no_file(channel: int) -> str:
+    return ""
+
+
 def _unknown(channel: int) -> str:
-    return f"Channel {channel}"
+    return tr("Channel {channel}", channel=channel)
 
 
 class ChannelGrid(QAbstractScrollArea):
@@ -46,7 +55,8 @@ class ChannelGrid(QAbstractScrollArea):
 
     `picked` emits the selected channel; `opened` follows a double click on it, or Enter. `hovered` emits (channel, x,
     y), with x and y from 0 to 1 within the tile, or None when the pointer leaves. `describe` returns the description of
-    a channel.
+    a channel; `offers` returns what else can be done with it, as titles and functions, for the menu, and `path_of` the
+    file whose picture it is, "" for none. `export` is the command that exports all tiles, "" for none.
     """
 
     picked = Signal(int)
@@ -61,6 +71,9 @@ class ChannelGrid(QAbstractScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.viewport().setMouseTracking(True)
         self.describe: Callable[[int], str] = _unknown
+        self.offers: Callable[[int], Sequence[Offer]] = _nothing
+        self.path_of: Callable[[int], str] = _no_file
+        self.export = ""
         self._atlas: Atlas | None = None
         self._order: Int = np.zeros(0, np.int64)
         self._quiet: Bool = np.zeros(0, np.bool_)
@@ -99,7 +112,7 @@ class ChannelGrid(QAbstractScrollArea):
         if channel != self._chosen:
             self._chosen = channel
             self.setAccessibleDescription(self.describe(channel) if channel >= 0 else "")
-            self._reveal()
+            self._scroll_to()
             self.viewport().update()
 
     @property
@@ -199,21 +212,29 @@ class ChannelGrid(QAbstractScrollArea):
         if place is not None and event.button() == Qt.MouseButton.LeftButton:
             self._pick(-1 if place[0] == self._chosen else place[0])
 
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """Offer what can be done with the tile under the pointer, or the chosen one."""
-        by_mouse = event.reason() == QContextMenuEvent.Reason.Mouse
-        place = self.place_at(event.pos()) if by_mouse else None
-        tile = place[0] if place is not None else self._chosen
-        self.menu = menu = QMenu(self)
-        if tile >= 0:
-            title = "Choose none" if tile == self._chosen else "Show this one"
-            menu.addAction(title, lambda: self._pick(-1 if tile == self._chosen else tile))
-            menu.addAction("Copy what it says", lambda: QGuiApplication.clipboard().setText(self.describe(tile)))
-        menu.addAction("Larger", lambda: self.zoom(STEP))
-        menu.addAction("Smaller", lambda: self.zoom(1 / STEP))
-        menu.addAction("Copy all as a picture", lambda: QGuiApplication.clipboard().setPixmap(self.viewport().grab()))
-        menu.aboutToHide.connect(menu.deleteLater)
-        menu.popup(event.globalPos())
+    def subject_at(self, place: QPoint | None) -> Subject | None:
+        """Tell the tile at a place, or the chosen one."""
+        if self._atlas is None:
+            return None
+        found = self.place_at(place) if place is not None else None
+        tile = found[0] if found is not None else self._chosen
+        view = (
+            (tr("Larger"), lambda: self.zoom(STEP)),
+            (tr("Smaller"), lambda: self.zoom(1 / STEP)),
+            (tr("Copy all as a picture"), lambda: QGuiApplication.clipboard().setPixmap(self.viewport().grab())),
+        )
+        if tile < 0:
+            return Subject(name=self.accessibleName(), view=view, export=self.export)
+        title = tr("Choose none") if tile == self._chosen else tr("Show this one")
+        return Subject(
+            name=self.accessibleName(),
+            text=self.describe(tile),
+            path=self.path_of(tile),
+            picture=tile_image(self._atlas, tile),
+            offers=[(title, lambda: self._pick(-1 if tile == self._chosen else tile)), *self.offers(tile)],
+            view=view,
+            export=self.export,
+        )
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Select the tile under the pointer and open it."""
@@ -318,7 +339,7 @@ class ChannelGrid(QAbstractScrollArea):
         bar.setSingleStep(height)
         self.viewport().update()
 
-    def _reveal(self) -> None:
+    def _scroll_to(self) -> None:
         tile, bar = self.rect_of(self._chosen), self.verticalScrollBar()
         if tile.isNull():
             return
@@ -326,3 +347,11 @@ class ChannelGrid(QAbstractScrollArea):
             bar.setValue(bar.value() + tile.top() - MARGIN_PX)
         elif tile.bottom() > self.viewport().height():
             bar.setValue(bar.value() + tile.bottom() - self.viewport().height() + MARGIN_PX)
+
+
+def tile_image(atlas: Atlas, row: int) -> QImage:
+    """Return one tile of an atlas at its own size."""
+    height, width = atlas.tiles.shape[1:3]
+    pixels = np.ascontiguousarray(sheet(atlas, np.array([row]), columns=1, cell=(height, width), gap=0))
+    # QImage does not keep `pixels` alive, hence the copy.
+    return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied).copy()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QPoint, QRectF, QSize, Qt
 from PySide6.QtGui import QGuiApplication, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QComboBox,
@@ -21,9 +20,11 @@ from PySide6.QtWidgets import (
 )
 
 from viewer import theme
-from viewer.canvas.mosaic import Atlas, sheet
+from viewer.canvas.mosaic import Atlas
+from viewer.context_menu.subject import Subject
+from viewer.translation import tr
 from viewer.widgets.controls.elided_label import ElidedLabel
-from viewer.widgets.pictures.channel_grid import STEP, ChannelGrid
+from viewer.widgets.pictures.channel_grid import STEP, ChannelGrid, tile_image
 
 GAP = 8
 SIDE_PX = 400
@@ -41,12 +42,12 @@ class ChannelView(QWidget):
         self.grid = ChannelGrid(name)
         self.summary = ElidedLabel()
         self.summary.setProperty("small", True)
-        self.summary.setAccessibleName(f"About the {name.lower()}")
+        self.summary.setAccessibleName(tr("About the {name}", name=name.lower()))
         self.summary.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.note = QLabel()
         self.note.setProperty("small", True)
         self.note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.note.setAccessibleName(f"Under the pointer in the {name.lower()}")
+        self.note.setAccessibleName(tr("Under the pointer in the {name}", name=name.lower()))
         self.note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.message = QLabel()
         self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -54,17 +55,17 @@ class ChannelView(QWidget):
         self.message.setMargin(2 * GAP)
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.message.setTextFormat(Qt.TextFormat.PlainText)
-        self.message.setAccessibleName(f"Why there are no {name.lower()}")
+        self.message.setAccessibleName(tr("Why there are no {name}", name=name.lower()))
         self.controls = QHBoxLayout()
         self.controls.setSpacing(GAP)
         self.controls.addStretch(1)
         for symbol, title, act in (
-            ("zoom-out", "Smaller", lambda: self.grid.zoom(1 / STEP)),
-            ("zoom-in", "Larger", lambda: self.grid.zoom(STEP)),
+            ("zoom-out", tr("Smaller"), lambda: self.grid.zoom(1 / STEP)),
+            ("zoom-in", tr("Larger"), lambda: self.grid.zoom(STEP)),
         ):
             self.controls.addWidget(_Button(symbol, f"{title} {name.lower()}", act))
         scroll = QScrollArea()
-        scroll.setAccessibleName(f"Numbers of one of the {name.lower()}")
+        scroll.setAccessibleName(tr("Numbers of one of the {name}", name=name.lower()))
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -120,7 +121,7 @@ class ChannelView(QWidget):
         self._pages.setCurrentIndex(int(not words))
 
     @property
-    def saying(self) -> str:
+    def text_shown(self) -> str:
         """Return the message shown instead of the grid, "" if the grid is shown."""
         return "" if self._pages.currentIndex() else self.message.text()
 
@@ -140,10 +141,10 @@ class _Button(QToolButton):
         self.setToolTip(title)
         self.setAccessibleName(title)
         self.clicked.connect(act)
-        theme.changes().connect(self._dye)
-        self._dye()
+        theme.changes().connect(self._set_icon)
+        self._set_icon()
 
-    def _dye(self) -> None:
+    def _set_icon(self) -> None:
         self.setIcon(theme.icon(self._symbol))
 
 
@@ -192,12 +193,12 @@ class Tile(QWidget):
         """Show the tile at `row`, or nothing."""
         self._image = None
         if atlas is not None and 0 <= row < len(atlas):
-            cell = atlas.tiles.shape[1:3]
-            pixels = np.ascontiguousarray(sheet(atlas, np.array([row]), columns=1, cell=(cell[0], cell[1]), gap=0))
-            kind = QImage.Format.Format_ARGB32_Premultiplied
-            # QImage does not keep `pixels` alive, hence the copy.
-            self._image = QImage(pixels.data, cell[1], cell[0], 4 * cell[1], kind).copy()
+            self._image = tile_image(atlas, row)
         self.update()
+
+    def subject_at(self, place: QPoint | None) -> Subject | None:
+        """Tell the picture shown."""
+        return Subject(name=self.accessibleName(), picture=self._image) if self._image is not None else None
 
     def sizeHint(self) -> QSize:
         return QSize(self._side_px, self._side_px)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QFont, QImage, QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QGridLayout, QScrollArea, QSizePolicy, QWidget
 
 from models.types import Pixels
 from viewer import theme
 from viewer.canvas.painter import as_image, paint
+from viewer.context_menu.subject import Subject
 from viewer.presenters.interpretation import Choice
+from viewer.translation import tr
 
 GAP = 8
 LEAST_PX = 132  # width of a tile
@@ -43,7 +45,7 @@ class ChoiceTile(QAbstractButton):
         """Show another alternative in this place."""
         self.choice, self._shot = choice, None
         self.setChecked(choice.chosen)
-        state = "in force" if choice.chosen else "press to take it"
+        state = tr("in force") if choice.chosen else tr("press to choose it")
         self.setAccessibleName(f"{choice.title}, {state}")
         self.setAccessibleDescription(choice.finds)
         self.setToolTip(choice.tip)
@@ -54,6 +56,12 @@ class ChoiceTile(QAbstractButton):
         self._picture, self._size, self._shot = picture, size, None
         self.updateGeometry()
         self.update()
+
+    def subject_at(self, place: QPoint | None) -> Subject | None:
+        """Tell the alternative."""
+        offers = [(tr("Choose this"), self.click)] if not self.isChecked() else []
+        text = f"{self.choice.title}\t{self.choice.finds}"
+        return Subject(name=self.choice.title, text=text, picture=self.grab().toImage(), offers=offers)
 
     def nextCheckState(self) -> None:
         """Leave the check mark to whoever makes the choice: only what is in force is marked."""

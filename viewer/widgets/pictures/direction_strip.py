@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from models.types import Pixels
 from viewer import theme
+from viewer.context_menu.subject import Subject
 from viewer.presenters.latent_directions import Direction
+from viewer.translation import tr
 from viewer.widgets.controls.slider import SliderRow
 from viewer.widgets.pictures.qimages import rgb
 
@@ -37,12 +39,12 @@ class Along(QWidget):
         self.direction = direction
         name = direction.name
         self.row = SliderRow(name, low=-REACH, high=REACH, step=STEP, value=0.0, help=direction.help, key=name)
-        self.row.default_title = "Where it was found"
+        self.row.default_title = tr("Where it was found")
         self.row.set_label_width(LABEL_PX)
         self.keep = QToolButton()
         self.keep.setAutoRaise(True)
         self.keep.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        words = f"Remove {name}" if direction.kept else f"Keep {name}"
+        words = tr("Remove {name}", name=name) if direction.kept else tr("Keep {name}", name=name)
         self.keep.setAccessibleName(words)
         self.keep.setToolTip(words)
         self.keep.clicked.connect(self.button)
@@ -55,13 +57,13 @@ class Along(QWidget):
         column.addLayout(line)
         self.strip: Strip | None = None
         if direction.strip is not None:
-            self.strip = Strip(f"Pictures along {name}")
+            self.strip = Strip(tr("Pictures along {name}", name=name))
             self.strip.show_pictures(direction.strip)
             self.strip.picked.connect(self.picked)
             column.addWidget(self.strip)
         self.row.reported.connect(lambda _, value, final: self.moved.emit(float(value), final))
-        self._dress()
-        theme.changes().connect(self._dress)
+        self._set_icon()
+        theme.changes().connect(self._set_icon)
 
     def show_at(self, value: float, found: float | None) -> None:
         """Show the position of the current code, and the position `found` at which the direction was computed."""
@@ -69,7 +71,7 @@ class Along(QWidget):
         if found is not None:
             self.row.set_default(min(max(found, -REACH), REACH))
 
-    def _dress(self) -> None:
+    def _set_icon(self) -> None:
         self.keep.setIcon(theme.icon("close" if self.direction.kept else "save"))
 
 
@@ -124,11 +126,22 @@ class Strip(QWidget):
         across = max(0.0, min((width + GAP_PX) / len(self._images) - GAP_PX, MOST_PX))
         return math.ceil(across * self._images[0].height() / self._images[0].width())
 
+    def subject_at(self, place: QPoint | None) -> Subject | None:
+        """Tell the picture at a place, the middle one without a place."""
+        row = self._row_at(QPointF(place)) if place is not None else len(self._images) // 2
+        if not 0 <= row < len(self._images):
+            return None
+        offers = [(tr("Go to this picture"), lambda: self.picked.emit(row))]
+        return Subject(name=self.accessibleName(), picture=self._images[row], offers=offers)
+
+    def _row_at(self, place: QPointF) -> int:
+        return next((row for row in range(len(self._images)) if self.rect_of(row).contains(place)), -1)
+
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Emit the index of the image clicked."""
-        found = [row for row in range(len(self._images)) if self.rect_of(row).contains(QPointF(event.position()))]
-        if found and event.button() == Qt.MouseButton.LeftButton:
-            self.picked.emit(found[0])
+        row = self._row_at(event.position())
+        if row >= 0 and event.button() == Qt.MouseButton.LeftButton:
+            self.picked.emit(row)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the images and frame the middle one."""

@@ -28,7 +28,7 @@ class Player(QObject):
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setInterval(LOOK_MS)
-        self._timer.timeout.connect(self._look)
+        self._timer.timeout.connect(self._check_time)
         self._clock = QElapsedTimer()
         self._first, self._shown = 0, -1
         self._fps, self._count, self._loop = 1.0, 0, False
@@ -44,13 +44,13 @@ class Player(QObject):
         self._count, self._fps, self._loop = count, fps, loop
         self._clock.start()
         self._timer.start()
-        self._look()
+        self._check_time()
 
     def stop(self) -> None:
         """Stop playback."""
         self._timer.stop()
 
-    def _look(self) -> None:
+    def _check_time(self) -> None:
         seconds = self._clock.nsecsElapsed() / 1e9
         number = due(self._first, seconds, fps=self._fps, count=self._count, loop=self._loop)
         if number != self._shown:

@@ -6,13 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QFocusEvent,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+)
 from PySide6.QtWidgets import QApplication, QSizePolicy, QToolTip, QWidget
 
 from models.types import Pixels
 from viewer import theme
 from viewer.canvas.painter import as_image
+from viewer.context_menu.subject import Offer, Subject
+from viewer.translation import tr
 
 THUMB_PX, LEAST_PX = 44, 20
 FAN_PX = 12  # below the thumbnails, for the lines that connect them to their times
@@ -46,7 +56,7 @@ class KeyLine(QWidget):
     picked = Signal(int)
     moved = Signal(int, int)
     sought = Signal(float)
-    let_go = Signal()
+    release = Signal()
 
     def __init__(self, name: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,13 +67,18 @@ class KeyLine(QWidget):
         self._loop = False
         self._chosen = -1
         self._drag: _Drag | None = None
+        self.offers: Sequence[Offer] = ()  # what else the menu of a key has
         theme.changes().connect(self.update)
 
     def show_keys(self, places: Sequence[Place], *, chosen: int, loop: bool) -> None:
         """Show the keys; `chosen` is selected (-1: none). For a loop, repeat the first key, faint, at the end."""
         self._places, self._chosen, self._loop = places, chosen, loop
-        told = f"key {chosen + 1} of {len(places)} chosen" if chosen >= 0 else f"{len(places)} keys"
-        self.setAccessibleDescription(f"{told}; arrows choose, Ctrl with arrows moves, Delete removes")
+        text = (
+            tr("key {chosen} of {places} chosen", chosen=chosen + 1, places=len(places))
+            if chosen >= 0
+            else tr("{places} keys", places=len(places))
+        )
+        self.setAccessibleDescription(tr("{text}; arrows choose, Ctrl with arrows moves, Delete removes", text=text))
         self.update()
 
     @property
@@ -98,12 +113,12 @@ class KeyLine(QWidget):
         painter.setFont(font)
         count = len(self._places)
         for key in range(count if self._loop and count > 1 else count - 1):
-            self._onward(painter, key)
+            self._paint_segment(painter, key)
         for key in range(count):
-            self._fan(painter, key, self._places[key].time)
+            self._paint_connector(painter, key, self._places[key].time)
             self._thumb(painter, self.rect_of(key), key)
         if self._loop and count > 1:
-            self._fan(painter, count, 1.0)
+            self._paint_connector(painter, count, 1.0)
             painter.setOpacity(0.45)
             self._thumb(painter, self.rect_of(count), 0, again=True)
             painter.setOpacity(1)
@@ -143,12 +158,21 @@ class KeyLine(QWidget):
         drag, self._drag = self._drag, None
         self.update()
         if drag is None:
-            self.let_go.emit()
+            self.release.emit()
             return
         if not drag.moving:
             self.picked.emit(drag.key)
         elif (gap := self._gap(drag.at)) != drag.key:
             self.moved.emit(drag.key, gap)
+
+    def subject_at(self, place: QPoint | None) -> Subject | None:
+        """Tell the key at a place, or the chosen one."""
+        key = self.key_at(QPointF(place)) if place is not None else self._chosen
+        if key < 0:
+            return None
+        offers: list[Offer] = [(tr("Go to this key"), lambda: self.picked.emit(key))]
+        offers += [(title, lambda run=run: (self.picked.emit(key), run())) for title, run in self.offers]
+        return Subject(name=self.accessibleName(), offers=offers)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Select the previous or next key."""
@@ -169,7 +193,7 @@ class KeyLine(QWidget):
                 return True
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             key = self.key_at(QPointF(event.pos()))
-            text = f"Key {key + 1}. Click to go there, drag to move it" if key >= 0 else ""
+            text = tr("Key {key}. Click to go there, drag to move it", key=key + 1) if key >= 0 else ""
             QToolTip.showText(event.globalPos(), text, self)
             return True
         return super().event(event)
@@ -214,7 +238,7 @@ class KeyLine(QWidget):
         painter.setPen(theme.on_colour(colour) if chosen else now.text)
         painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, str(key + 1))
 
-    def _onward(self, painter: QPainter, key: int) -> None:
+    def _paint_segment(self, painter: QPainter, key: int) -> None:
         """Draw the line to the next key, with the segment's description if there is room."""
         now, begin, end = theme.colours(), self.rect_of(key), self.rect_of(key + 1)
         y = begin.center().y()
@@ -231,7 +255,7 @@ class KeyLine(QWidget):
         elif room > 0:
             painter.drawLine(QPointF(begin.right() + 4, y), QPointF(end.left() - 4, y))
 
-    def _fan(self, painter: QPainter, key: int, time: float) -> None:
+    def _paint_connector(self, painter: QPainter, key: int, time: float) -> None:
         if len(self._places) > 1:
             rect = self.rect_of(key)
             x = LEFT_PX + time * (self.width() - LEFT_PX - RIGHT_PX)

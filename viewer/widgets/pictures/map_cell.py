@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPixmap
 
 from models.types import Pixels
 from viewer import theme
+from viewer.canvas.frame import NEAREST_FROM_SCALE
 from viewer.canvas.painter import as_image, paint
 from viewer.presenters.map_tiles import Share, Tile
 
@@ -18,7 +19,6 @@ GAP = 6
 LINE_PX = 16
 CROSS_PX, CROSS_HOLE_PX = 7.0, 2.5
 WIDE_PX = 120
-NEAREST_FROM_SCALE = 2.0
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Shots:
         self._crops: dict[Hashable, QPixmap] = {}
         self._shots: dict[str, tuple[tuple[object, ...], QPixmap]] = {}
 
-    def lend(self, levels: Mapping[Any, Sequence[Pixels]]) -> bool:
+    def set_images(self, levels: Mapping[Any, Sequence[Pixels]]) -> bool:
         """Set the pictures, each as levels (H, W, 3) of halved size; return whether they changed."""
         if levels.keys() == self._images.keys():
             return False

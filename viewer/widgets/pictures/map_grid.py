@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
-    QContextMenuEvent,
     QFont,
     QGuiApplication,
     QHelpEvent,
@@ -19,11 +18,13 @@ from PySide6.QtGui import (
     QPen,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QApplication, QMenu, QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QApplication, QSizePolicy, QToolTip, QWidget
 
 from models.types import Pixels
 from viewer import theme
+from viewer.context_menu.subject import Subject
 from viewer.presenters.map_tiles import Share, Tile
+from viewer.translation import tr
 from viewer.widgets.pictures import map_cell
 from viewer.widgets.pictures.map_cell import GAP, LINE_PX, Shots, View
 
@@ -40,18 +41,17 @@ class MapGrid(QWidget):
     """A grid of maps. Wheel and drag zoom and pan all cells together; click selects a cell, Ctrl+click a second one.
 
     `pointed` emits the position under the pointer as shares of the picture, None outside; `opened` emits the key of a
-    double-clicked cell.
+    double-clicked cell. `export` is the command that exports all maps, "" for none.
     """
 
     viewed = Signal(object)
     pointed = Signal(object)
     chosen = Signal(str, bool)
     opened = Signal(str)
-    export_wanted = Signal()
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self.view = View()
+        self.view, self.export = View(), ""
         self.tiles: Sequence[Tile] = ()
         self.marked: tuple[str, ...] = ()
         self.place: Share | None = None
@@ -82,7 +82,7 @@ class MapGrid(QWidget):
 
         The arrays are kept without a copy: do not modify them.
         """
-        if self._shots.lend(levels):
+        if self._shots.set_images(levels):
             self.update()
 
     def set_tiles(self, tiles: Sequence[Tile], *, across: int = 1) -> None:
@@ -183,7 +183,7 @@ class MapGrid(QWidget):
         if index >= 0:
             notches = (event.angleDelta().y() or event.angleDelta().x()) / 120
             self._zoom(event.position(), index, NOTCH_FACTOR**notches)
-            self._feel(event.position())
+            self._update_pointer(event.position())
         event.accept()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -192,7 +192,7 @@ class MapGrid(QWidget):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self._pressed is None:
-            self._feel(event.position())
+            self._update_pointer(event.position())
             return
         shift = event.position() - self._pressed
         if self._dragged < 0 and shift.manhattanLength() >= QApplication.startDragDistance():
@@ -219,21 +219,24 @@ class MapGrid(QWidget):
         if index >= 0 and event.button() == Qt.MouseButton.LeftButton:
             self.opened.emit(self.tiles[index].key)
 
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """Offer what can be done with the map under the pointer, or the current one."""
-        by_mouse = event.reason() == QContextMenuEvent.Reason.Mouse
-        index = self._at(QPointF(event.pos())) if by_mouse else self.current
-        self.menu = menu = QMenu(self)
-        if 0 <= index < len(self.tiles):
-            tile = self.tiles[index]
-            menu.addAction("Look at this map alone", lambda: self.opened.emit(tile.key))
-            menu.addAction("Choose it for the difference", lambda: self.chosen.emit(tile.key, True))
-            menu.addAction("Copy what it says", lambda: QGuiApplication.clipboard().setText(tile.tip))
-        menu.addAction("Whole pictures again", self.fit)
-        menu.addAction("Copy the maps as a picture", lambda: QGuiApplication.clipboard().setPixmap(self.grab()))
-        menu.addAction("Export these…", self.export_wanted.emit)
-        menu.aboutToHide.connect(menu.deleteLater)
-        menu.popup(event.globalPos())
+    def subject_at(self, place: QPoint | None) -> Subject | None:
+        """Tell the map at a place, or the current one."""
+        index = self._at(QPointF(place)) if place is not None else self.current
+        view = (
+            (tr("Whole pictures again"), self.fit),
+            (tr("Copy the maps as a picture"), lambda: QGuiApplication.clipboard().setPixmap(self.grab())),
+        )
+        if not 0 <= index < len(self.tiles):
+            return Subject(name=self.accessibleName(), view=view, export=self.export)
+        tile = self.tiles[index]
+        offers = (
+            (tr("Show this map alone"), lambda: self.opened.emit(tile.key)),
+            (tr("Choose it for the difference"), lambda: self.chosen.emit(tile.key, True)),
+        )
+        picture = self.grab(self.area(index).toAlignedRect()).toImage()
+        return Subject(
+            name=self.accessibleName(), text=tile.tip, picture=picture, offers=offers, view=view, export=self.export
+        )
 
     def leaveEvent(self, event: QEvent) -> None:
         self.point(None)
@@ -275,7 +278,7 @@ class MapGrid(QWidget):
             return True
         return super().event(event)
 
-    def _feel(self, position: QPointF) -> None:
+    def _update_pointer(self, position: QPointF) -> None:
         index = self._at(position)
         place = self._share(position, index) if index >= 0 else None
         self.point(place)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
+from viewer.translation import tr
 from viewer.widgets.charts.colour_bar import ColourBar
+from viewer.widgets.controls.wrapped_label import WrappedLabel
 
 GAP = 8
-AWAY = "Move over the picture to read the map."
+AWAY = tr("Move over the picture to read the map.")
 
 
 class MapReading(QWidget):
@@ -19,8 +21,8 @@ class MapReading(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.bar = ColourBar()
-        self.value = plain_label("Value of the map under the pointer")
-        self.warning = plain_label("Warning")
+        self.value = WrappedLabel(tr("Value of the map under the pointer"))
+        self.warning = WrappedLabel(tr("Warning"))
         self._rows: list[tuple[QLabel, QLabel]] = []
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(GAP)
@@ -37,7 +39,7 @@ class MapReading(QWidget):
     def set_facts(self, facts: Sequence[tuple[str, str]]) -> None:
         """Replace the facts, as (name, value) pairs."""
         while len(self._rows) < len(facts):
-            name, value = plain_label(""), plain_label("")
+            name, value = WrappedLabel(wide=True), WrappedLabel(wide=True)
             name.setProperty("small", True)
             name.setWordWrap(False)
             at = len(self._rows)
@@ -63,15 +65,3 @@ class MapReading(QWidget):
     def text(self) -> str:
         """Return the facts as text."""
         return "\n".join(f"{name.text()}: {value.text()}" for name, value in self._rows if name.text())
-
-
-def plain_label(name: str) -> QLabel:
-    """Return a label for plain text that wraps, can be copied and does not widen its parent."""
-    label = QLabel()
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(True)
-    label.setAccessibleName(name)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    if name:
-        label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-    return label

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, QSizeF, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, QSizeF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
@@ -25,6 +25,8 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from models.latent.plane import Plane
 from models.types import Bool, Float, Int, Pixels
 from viewer import theme
+from viewer.context_menu.subject import Offer, Subject
+from viewer.translation import tr
 from viewer.widgets.pictures.qimages import joined, rgb, shaded
 
 GAP = 8
@@ -50,12 +52,12 @@ class Points:
 class PlaneMap(QWidget):
     """The map of a plane, with a marker that the user moves.
 
-    `went` emits the coordinates moved to, `settled` that the move is final. `zoomed` emits the factor and the place, in
-    shares of the map from the left and from the top. `hovered` emits the place under the pointer and the row of the
-    data point there (-1 for none), or None when the pointer leaves. `whole_wanted` asks for the whole map.
+    `moved_to` emits the coordinates moved to, `settled` that the move is final. `zoomed` emits the factor and the
+    place, in shares of the map from the left and from the top. `hovered` emits the place under the pointer and the row
+    of the data point there (-1 for none), or None when the pointer leaves. `whole_wanted` asks for the whole map.
     """
 
-    went = Signal(float, float)
+    moved_to = Signal(float, float)
     settled = Signal()
     zoomed = Signal(float, float, float)
     hovered = Signal(object)
@@ -127,8 +129,8 @@ class PlaneMap(QWidget):
         """
         if marker != self._marker:
             self._marker = marker
-            told = "" if marker is None else f"{self._names[0]} {marker[0]:.2f}, {self._names[1]} {marker[1]:.2f}"
-            self.setAccessibleDescription(told)
+            text = "" if marker is None else f"{self._names[0]} {marker[0]:.2f}, {self._names[1]} {marker[1]:.2f}"
+            self.setAccessibleDescription(text)
             self.update()
 
     def set_points(self, points: Points) -> None:
@@ -171,14 +173,14 @@ class PlaneMap(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Move to the pointer."""
         if event.button() == Qt.MouseButton.LeftButton and self.place.contains(event.position()):
-            self._go(event.position())
+            self._emit_coordinates(event.position())
         else:
             super().mousePressEvent(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Follow the pointer while the button is pressed; emit what is under it."""
         if event.buttons() & Qt.MouseButton.LeftButton:
-            self._go(event.position())
+            self._emit_coordinates(event.position())
         self._hover(event.position())
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -215,7 +217,7 @@ class PlaneMap(QWidget):
             at = self._plane.place(*self._marker[:2])
             moved = [share + by * fine / self._side for share, by in zip(at, moves[pressed], strict=True)]
             inside = [min(max(share, 0.0), 1.0) for share in moved]
-            self.went.emit(*self._plane.coordinates(inside[0], inside[1]))
+            self.moved_to.emit(*self._plane.coordinates(inside[0], inside[1]))
         elif pressed in (key.Key_Plus, key.Key_Equal, key.Key_Minus):
             at = self._plane.place(*self._marker[:2]) if self._marker else (0.5, 0.5)
             self.zoomed.emit(1 / ZOOM if pressed == key.Key_Minus else ZOOM, *at)
@@ -223,6 +225,18 @@ class PlaneMap(QWidget):
             self.whole_wanted.emit()
         else:
             super().keyPressEvent(event)
+
+    def subject_at(self, place: QPoint | None) -> Subject | None:
+        """Tell the place on the map, or that of the marker."""
+        if self._plane is None:
+            return None
+        offers: list[Offer] = []
+        at = self._plane.coordinates(*self.shares(QPointF(place))) if place is not None else (self._marker or ())[:2]
+        text = f"{self._names[0]} {at[0]:.4f}, {self._names[1]} {at[1]:.4f}" if at else ""
+        if place is not None and self.place.contains(QPointF(place)):
+            offers.append((tr("Go to this place"), lambda: (self.moved_to.emit(*at), self.settled.emit())))
+        view = ((tr("Show the whole map"), self.whole_wanted.emit),)
+        return Subject(name=self.accessibleName(), text=text, picture=self.grab().toImage(), offers=offers, view=view)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         """Finish a move made with the keyboard."""
@@ -238,9 +252,9 @@ class PlaneMap(QWidget):
         super().focusOutEvent(event)
         self.update()
 
-    def _go(self, point: QPointF) -> None:
+    def _emit_coordinates(self, point: QPointF) -> None:
         if self._plane is not None:
-            self.went.emit(*self._plane.coordinates(*self.shares(point)))
+            self.moved_to.emit(*self._plane.coordinates(*self.shares(point)))
 
     def _hover(self, point: QPointF) -> None:
         self._under, self._pointer = self._nearest(point), point

@@ -1,5 +1,5 @@
 """Tables, trees and lists of facts.
 
-May import models.cards, models.evaluation, viewer.canvas, viewer.presenters, viewer.theme,
-viewer.widgets.controls and the vocabulary.
+May import models.cards, models.evaluation, viewer.canvas, viewer.context_menu, viewer.engine_texts, viewer.presenters,
+viewer.theme, viewer.translation, viewer.widgets.controls and the vocabulary.
 """

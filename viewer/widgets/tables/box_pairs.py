@@ -10,15 +10,17 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from viewer import theme
 from viewer.canvas.layers import ONLY_A, ONLY_B
+from viewer.context_menu.subject import KNOWN
 from viewer.presenters.model_difference import Pairs
+from viewer.translation import tr
 
-COLUMNS = ("Class", "A", "B", "B − A", "IoU")
+COLUMNS = (tr("Class"), "A", "B", "B − A", "IoU")
 HELP = (
-    "Class name, which is how the boxes of two models are paired",
-    "Score that the first model gives",
-    "Score that the second model gives",
-    "Change of the score",
-    "How much the two boxes overlap",
+    tr("Class name, which is how the boxes of two models are paired"),
+    tr("Score that the first model gives"),
+    tr("Score that the second model gives"),
+    tr("Change of the score"),
+    tr("How much the two boxes overlap"),
 )
 ROW_PX = 22
 WIDEST = ("0.000", "0.000", "+0.0000", "0.000")
@@ -64,6 +66,8 @@ class PairRows(QAbstractTableModel):
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.DecorationRole and column == 0:
             return self._colour(row)
+        if role == KNOWN:
+            return {"detection": self.pairs.ids(self._listed[row])[0]}
         return None
 
     def _colour(self, row: int) -> Any:

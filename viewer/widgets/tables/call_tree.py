@@ -13,6 +13,7 @@ from PySide6.QtCore import (
     QItemSelectionModel,
     QModelIndex,
     QPersistentModelIndex,
+    QPoint,
     QSize,
     Qt,
     Signal,
@@ -21,14 +22,16 @@ from PySide6.QtGui import QFont, QGuiApplication, QImage, QKeyEvent, QKeySequenc
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTreeView, QWidget
 
 from viewer import theme
+from viewer.context_menu.subject import Subject, row_of
 from viewer.presenters.call_tree import INSIDE, Node, find, tree
+from viewer.translation import tr
 
 Index = QModelIndex | QPersistentModelIndex
-HEADS = ("Layer", "Type", "Shape", "Layout", "Call")
+HEADS = (tr("Layer"), tr("Type"), "Shape", tr("Layout"), tr("Call"))
 WIDTHS = (280, 150, 164, 140, 64)
 THUMB_PX, ROW_PX = 32, 36
-NO_MAP = "No map of the picture: methods that need one cannot take it. Its values can be looked at."
-AUTOMATIC = "The layer that class activation maps use by default"
+NO_MAP = tr("No map of the picture: methods that need one cannot take it. Its values can be looked at.")
+AUTOMATIC = tr("The layer that class activation maps use by default")
 
 
 class CallTree(QTreeView):
@@ -41,7 +44,7 @@ class CallTree(QTreeView):
         super().__init__()
         self.calls = _Calls(self)
         self.setModel(self.calls)
-        self.setAccessibleName("Calls of the network")
+        self.setAccessibleName(tr("Calls of the network"))
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setUniformRowHeights(True)
         self.setIconSize(QSize(THUMB_PX, THUMB_PX))
@@ -91,6 +94,17 @@ class CallTree(QTreeView):
             self.scrollTo(index, QAbstractItemView.ScrollHint.EnsureVisible)
         if changed:
             self.viewport().update()
+
+    def subject_at(self, place: QPoint | None) -> Subject | None:
+        """Tell the call at a place: it can be chosen as the layer, and its activations shown."""
+        index = self.indexAt(place) if place is not None else self.currentIndex()
+        identity = self.calls.id_at(index)
+        offers = [
+            (tr("Choose this layer"), lambda: self.picked.emit(identity)),
+            (tr("Show its activations"), lambda: self.opened.emit(identity)),
+        ]
+        known = {"text": self.calls.line_of(identity), "offers": offers} if identity else {}
+        return row_of(self, place, table=lambda: self.calls.text, **known)
 
     def event(self, event: QEvent) -> bool:
         """Keep Left and Right, which fold and unfold rows, from triggering shortcuts."""
@@ -146,8 +160,15 @@ class _Calls(QAbstractItemModel):
     @property
     def text(self) -> str:
         """Return all calls as tab-separated text."""
-        lines = ["\t".join([str(call["id"]), *self._words(call)[1:]]) for call in self._calls]
-        return "\n".join(["\t".join(HEADS), *lines])
+        return "\n".join(["\t".join(HEADS), *(self._line(call) for call in self._calls)])
+
+    def line_of(self, identity: str) -> str:
+        """Return a call as tab-separated text, "" for one that is not listed."""
+        node = self._ids.get(identity)
+        return self._line(self._calls[node.call]) if node is not None else ""
+
+    def _line(self, call: Mapping[str, Any]) -> str:
+        return "\t".join([str(call["id"]), *self._words(call)[1:]])
 
     def set_calls(self, calls: Sequence[Mapping[str, Any]], silent: Sequence[str], automatic: str) -> None:
         self.beginResetModel()
@@ -243,11 +264,15 @@ class _Calls(QAbstractItemModel):
 
     def _name(self, node: Node) -> str:
         call = self._calls[node.call] if node.call >= 0 else None
-        return f"{node.name}  (automatic)" if call is not None and call["id"] == self.automatic else node.name
+        return (
+            tr("{node}  (automatic)", node=node.name)
+            if call is not None and call["id"] == self.automatic
+            else node.name
+        )
 
     def _words(self, call: Mapping[str, Any]) -> tuple[str, ...]:
         shape = " × ".join(map(str, call["shape"]))
-        number = f"{call['number']} of {call['of']}" if call["of"] > 1 else "1"
+        number = tr("{number} of {of}", number=call["number"], of=call["of"]) if call["of"] > 1 else "1"
         return "", str(call["kind"]), shape, str(call["layout"]), number
 
     def _tip(self, node: Node, call: Mapping[str, Any] | None) -> str:
@@ -255,7 +280,7 @@ class _Calls(QAbstractItemModel):
             return INSIDE if node.silent else node.path
         lines = [str(call["id"])]
         lines += [AUTOMATIC] if call["id"] == self.automatic else []
-        lines += [f"The same values as {call['same']}"] if call["same"] else []
+        lines += [tr("The same values as {same}", same=call["same"])] if call["same"] else []
         lines += [] if call["map"] else [NO_MAP]
         return "\n".join(lines)
 

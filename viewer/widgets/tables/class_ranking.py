@@ -47,13 +47,14 @@ from PySide6.QtWidgets import (
 
 from models.quantity import PROBABILITY, VALUE, column
 from viewer import theme
+from viewer.translation import tr
 
 Index = QModelIndex | QPersistentModelIndex
 ROW_PX, BAR_PX, MARK_PX, MINUS_PX, GAP = 24, 8, 16, 22, 6
 NAME_SHARE = 0.62
 WIDEST = {PROBABILITY: "<0.00001", VALUE: "-1.235e+06"}  # text that the number column must have room for
-AGAINST = "Set against the target: explain what speaks for the target rather than for this class (Ctrl+click)"
-NO_LONGER = "Set against the target; click to undo"
+AGAINST = tr("Set against the target: explain what speaks for the target rather than for this class (Ctrl+click)")
+NO_LONGER = tr("Set against the target; click to undo")
 
 
 class Ranking(QListView):
@@ -61,6 +62,7 @@ class Ranking(QListView):
 
     chosen = Signal(int)
     opposed = Signal(int)
+    export_wanted = Signal()
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -111,7 +113,7 @@ class Ranking(QListView):
     @property
     def text(self) -> str:
         """Return the classes shown, as tab-separated text."""
-        head = "Class\tProbability\tScore" if self.rows.quantity == PROBABILITY else "Name\tValue"
+        head = tr("Class\tProbability\tScore") if self.rows.quantity == PROBABILITY else tr("Name\tValue")
         return "\n".join([head, *(self.rows.line(row) for row in range(self.rows.rowCount()))])
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -138,7 +140,7 @@ class Ranking(QListView):
         self.setFocus(Qt.FocusReason.MouseFocusReason)
         self.setCurrentIndex(index)
         held = event.modifiers() & Qt.KeyboardModifier.ControlModifier
-        if held or self.on_minus(event.position()):
+        if held or self.over_minus_signs(event.position()):
             self._oppose(self.label_at(index))
         else:
             self.chosen.emit(self.label_at(index))
@@ -150,16 +152,17 @@ class Ranking(QListView):
         if index.isValid():
             label = self.label_at(index)
             name = self.rows.names[label].replace("&", "&&")
-            menu.addAction(f"Explain {name}", lambda: self.chosen.emit(label))
-            set_off = menu.addAction(f"Set {name} against the target", lambda: self._oppose(label))
+            menu.addAction(tr("Explain {name}", name=name), lambda: self.chosen.emit(label))
+            set_off = menu.addAction(tr("Set {name} against the target", name=name), lambda: self._oppose(label))
             set_off.setCheckable(True)
             set_off.setChecked(label == self.rows.against)
             set_off.setEnabled(label != self.rows.target)
-        menu.addAction("Copy all as text", lambda: QGuiApplication.clipboard().setText(self.text))
+        menu.addAction(tr("Copy all as text"), lambda: QGuiApplication.clipboard().setText(self.text))
+        menu.addAction(tr("Export these…"), self.export_wanted.emit)
         menu.exec(event.globalPos())
         menu.deleteLater()
 
-    def on_minus(self, place: QPointF) -> bool:
+    def over_minus_signs(self, place: QPointF) -> bool:
         """Return whether a point of the viewport is in the column of minus signs."""
         return place.x() >= self.viewport().width() - MINUS_PX
 
@@ -244,13 +247,18 @@ class _Rows(QAbstractListModel):
             case Qt.ItemDataRole.UserRole:
                 return label
             case Qt.ItemDataRole.AccessibleTextRole:
-                state = ", target" if label == self.target else ", against" if label == self.against else ""
+                state = tr(", target") if label == self.target else tr(", against") if label == self.against else ""
                 return f"{name}, {self.quantity} {column(number, self.quantity)}{state}"
             case Qt.ItemDataRole.ToolTipRole:
                 score = self._scores[self._shown[index.row()]]
                 if self.quantity != PROBABILITY:
-                    return f"{name}: value {number:.7g}. Click to explain it."
-                return f"{name}: probability {number:.6f}, score {score:.3f}. Click to explain it."
+                    return tr("{name}: value {number:.7g}. Click to explain it.", name=name, number=number)
+                return tr(
+                    "{name}: probability {number:.6f}, score {score:.3f}. Click to explain it.",
+                    name=name,
+                    number=number,
+                    score=score,
+                )
         return None
 
 
@@ -262,7 +270,7 @@ class _Line(QStyledItemDelegate):
 
     def helpEvent(self, event: QHelpEvent, view: QAbstractItemView, option: QStyleOptionViewItem, index: Index) -> bool:
         """Explain the minus sign; elsewhere, show the row's description."""
-        if isinstance(view, Ranking) and index.isValid() and view.on_minus(QPointF(event.pos())):
+        if isinstance(view, Ranking) and index.isValid() and view.over_minus_signs(QPointF(event.pos())):
             against = view.label_at(index) == view.rows.against
             QToolTip.showText(event.globalPos(), NO_LONGER if against else AGAINST, view)
             return True
@@ -291,7 +299,7 @@ class _Line(QStyledItemDelegate):
         painter.setFont(font)
         middle, left = place.center().y() + 0.5, place.left() + 2
         if target:
-            _aim(painter, QPointF(left + MARK_PX / 2, middle), now.accent)
+            _paint_target(painter, QPointF(left + MARK_PX / 2, middle), now.accent)
         left += MARK_PX + GAP // 2
         metrics = painter.fontMetrics()
         numbers = view.fontMetrics().horizontalAdvance(WIDEST[rows.quantity])
@@ -316,7 +324,7 @@ class _Line(QStyledItemDelegate):
         painter.restore()
 
 
-def _aim(painter: QPainter, at: QPointF, colour: Any) -> None:
+def _paint_target(painter: QPainter, at: QPointF, colour: Any) -> None:
     painter.setPen(QPen(colour, 1.6))
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.drawEllipse(at, 5, 5)

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QPoint, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from viewer import theme
 from viewer.canvas.layers import NO_CLASS
+from viewer.context_menu.subject import KNOWN, Subject, row_of
 from viewer.presenters.segmentation import TITLES, Line, as_text
+from viewer.translation import tr
 
 Index = QModelIndex | QPersistentModelIndex
 ROW_PX = 26
-SHORT = ("Class", "Share", "Probability")
+SHORT = (tr("Class"), tr("Share"), tr("Probability"))
 
 
 class _Rows(QAbstractTableModel):
@@ -49,7 +51,9 @@ class _Rows(QAbstractTableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _alignment(column)
         if role == Qt.ItemDataRole.ToolTipRole and not column:
-            return f"{name}: explain it"
+            return tr("{name}: explain it", name=name)
+        if role == KNOWN:
+            return {"label": name}
         return None
 
 
@@ -62,7 +66,7 @@ class ClassShares(QTableView):
         super().__init__()
         self.rows = _Rows()
         self.setModel(self.rows)
-        self.setAccessibleName("Classes in the picture")
+        self.setAccessibleName(tr("Classes in the picture"))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setShowGrid(False)
@@ -95,6 +99,14 @@ class ClassShares(QTableView):
             self.clearSelection()
         elif row not in {index.row() for index in self.selectionModel().selectedRows()}:
             self.selectRow(row)
+
+    def subject_at(self, place: QPoint | None) -> Subject | None:
+        """Tell the class at a place: it can be explained."""
+        index = self.indexAt(place) if place is not None else self.currentIndex()
+        if not index.isValid():
+            return row_of(self, place)
+        name = self.rows.lines[index.row()][1]
+        return row_of(self, place, offers=[(tr("Explain {name}", name=name), lambda: self._choose(index))])
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Choose a row on Return, copy on Ctrl+C."""

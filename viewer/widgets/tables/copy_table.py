@@ -8,6 +8,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QCursor, QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QHeaderView, QToolTip, QTreeWidget, QTreeWidgetItem
 
+from viewer.translation import tr
+
 NOTHING = "none"
 LEAST_PX, MOST_PX = 56, 112  # width limits of value columns; the first column takes the rest
 
@@ -36,10 +38,11 @@ class Cells(QTreeWidget):
         for row in rows:
             item = QTreeWidgetItem([text or NOTHING for text in row])
             for column, text in enumerate(row):
-                item.setToolTip(column, f"{text}\nClick to copy".strip())
+                item.setToolTip(column, tr("{text}\nClick to copy", text=text).strip())
             self.addTopLevelItem(item)
         for column in range(1, self.columnCount()):
-            self.header().resizeSection(column, max(LEAST_PX, min(MOST_PX, self.sizeHintForColumn(column) + 4)))
+            wanted = max(self.sizeHintForColumn(column) + 4, self.header().sectionSizeHint(column))
+            self.header().resizeSection(column, max(LEAST_PX, min(MOST_PX, wanted)))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Copy the current cell."""
@@ -52,4 +55,4 @@ class Cells(QTreeWidget):
     def _copy(self, item: QTreeWidgetItem, column: int) -> None:
         text = self.rows[self.indexOfTopLevelItem(item)][column]
         QGuiApplication.clipboard().setText(text)
-        QToolTip.showText(QCursor.pos(), f"Copied {text}".strip(), self)
+        QToolTip.showText(QCursor.pos(), tr("Copied {text}", text=text).strip(), self)

@@ -10,8 +10,20 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from models.evaluation.report import CLASS_FIELDS
 from viewer import theme
+from viewer.translation import tr
 
-TITLES = ("Class", "Objects", "AP", "AP at 0.5", "AP at 0.75", "Precision", "Recall", "F1", "Best F1", "At score")
+TITLES = (
+    tr("Class"),
+    tr("Objects"),
+    "AP",
+    tr("AP at 0.5"),
+    tr("AP at 0.75"),
+    tr("Precision"),
+    tr("Recall"),
+    "F1",
+    tr("Best F1"),
+    tr("At score"),
+)
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -35,7 +47,7 @@ class _Rows(QAbstractTableModel):
     def data(self, index: Index, role: int = 0) -> Any:
         row, column = index.row(), index.column()
         if role == Qt.ItemDataRole.DisplayRole:
-            value = self.rows[row][CLASS_FIELDS[column]] if row or column else "All classes"
+            value = self.rows[row][CLASS_FIELDS[column]] if row or column else tr("All classes")
             if isinstance(value, float):
                 return f"{value:.3f}"
             return "–" if value is None else f"{value:,}" if column else str(value)
@@ -53,7 +65,7 @@ class FigureTable(QTableView):
         super().__init__()
         self._rows = _Rows()
         self.setModel(self._rows)
-        self.setAccessibleName("Figures of each class")
+        self.setAccessibleName(tr("Figures of each class"))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setShowGrid(False)
         self.setTabKeyNavigation(False)

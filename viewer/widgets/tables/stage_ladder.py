@@ -9,11 +9,12 @@ from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from viewer import theme
+from viewer.translation import tr
 
 GAP = 8
 MARK_PX, FONT_PX = 15, 12
 MARKS = {"passed": "check", "stopped": "close", "noted": "info", "unreached": "skipped"}
-SPOKEN = {"passed": "passed", "stopped": "lost here", "noted": "a note", "unreached": "not reached"}
+SPOKEN = {"passed": "passed", "stopped": tr("lost here"), "noted": tr("a note"), "unreached": tr("not reached")}
 Rung = Mapping[str, str]
 
 
@@ -28,22 +29,22 @@ class Ladder(QWidget):
         self._grid.setVerticalSpacing(0)
         self._grid.setColumnStretch(2, 1)
         self._labels: list[tuple[QLabel, QLabel, QLabel]] = []
-        self._rungs: tuple[Rung, ...] = ()
+        self._rows: tuple[Rung, ...] = ()
         theme.changes().connect(self._show)
 
     @property
-    def rungs(self) -> tuple[Rung, ...]:
+    def rows(self) -> tuple[Rung, ...]:
         """Return the rows shown."""
-        return self._rungs
+        return self._rows
 
-    def set_rungs(self, rungs: Sequence[Rung]) -> None:
+    def set_rows(self, rows: Sequence[Rung]) -> None:
         """Replace the rows."""
-        self._rungs = tuple(rungs)
-        while len(self._labels) < len(rungs):
+        self._rows = tuple(rows)
+        while len(self._labels) < len(rows):
             self._add()
         for at, labels in enumerate(self._labels):
             for label in labels:
-                label.setVisible(at < len(rungs))
+                label.setVisible(at < len(rows))
         self._show()
 
     def _add(self) -> None:
@@ -64,7 +65,7 @@ class Ladder(QWidget):
     def _show(self) -> None:
         now, role = theme.colours(), QPalette.ColorRole
         inks = {"passed": now.success, "stopped": now.error, "noted": now.warning, "unreached": now.muted}
-        for (mark, title, text), rung in zip(self._labels, self._rungs, strict=False):
+        for (mark, title, text), rung in zip(self._labels, self._rows, strict=False):
             state = rung["state"]
             mark.setPixmap(theme.tinted(MARKS[state], inks[state], size=MARK_PX))
             mark.setAccessibleName(f"{rung['title']}: {SPOKEN[state]}")

@@ -10,6 +10,8 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from models.cards.zoo_catalogue import NOT_STATED, Entry
+from viewer.engine_texts import shown
+from viewer.translation import tr
 
 Index = QModelIndex | QPersistentModelIndex
 ROW_PX = 28
@@ -35,14 +37,14 @@ def _millions(entry: Entry) -> str:
 # Title, width in pixels (0: the remaining width), text, sort key.
 Column = tuple[str, int, Callable[[Entry], str], Callable[[Entry], Any]]
 COLUMNS: tuple[Column, ...] = (
-    ("Model", 0, lambda e: e.architecture, lambda e: e.architecture),
-    ("Weights", 0, lambda e: e.tag or "none published", lambda e: e.tag),
-    ("From", 88, lambda e: e.library, lambda e: e.library),
-    ("Task", 104, lambda e: e.task.capitalize(), lambda e: e.task),
-    ("Licence", 136, licence, licence),
-    ("Parameters", 96, _millions, lambda e: e.parameters),
-    ("Download", 88, lambda e: ("" if e.measured or not e.bytes else "≈ ") + size(e.bytes), lambda e: e.bytes),
-    ("In cache", 72, lambda e: "", lambda e: e.name),
+    (tr("Model"), 0, lambda e: e.architecture, lambda e: e.architecture),
+    (tr("Weights"), 0, lambda e: e.tag or tr("none published"), lambda e: e.tag),
+    (tr("From"), 88, lambda e: e.library, lambda e: e.library),
+    (tr("Task"), 104, lambda e: shown(e.task).capitalize(), lambda e: e.task),
+    (tr("Licence"), 136, licence, licence),
+    (tr("Parameters"), 96, _millions, lambda e: e.parameters),
+    (tr("Download"), 88, lambda e: ("" if e.measured or not e.bytes else "≈ ") + size(e.bytes), lambda e: e.bytes),
+    (tr("In cache"), 72, lambda e: "", lambda e: e.name),
 )
 LICENCE, NUMBERS = 4, (5, 6)
 CACHED = len(COLUMNS) - 1
@@ -84,7 +86,7 @@ class ZooRows(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return entry.licence or self.text(entry, column) if column == LICENCE else self.text(entry, column)
         if role == Qt.ItemDataRole.AccessibleTextRole and column == CACHED:
-            return "In the cache" if entry.name in self.there else "Not in the cache"
+            return tr("In the cache") if entry.name in self.there else tr("Not in the cache")
         return None
 
     def text(self, entry: Entry, column: int) -> str:
@@ -113,7 +115,7 @@ class ZooTable(QTableView):
         super().__init__()
         self.rows = ZooRows()
         self.setModel(self.rows)
-        self.setAccessibleName("Models")
+        self.setAccessibleName(tr("Models"))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -50,6 +50,7 @@ WORD = re.compile(r"[A-Za-z][a-z]{2,}")
 # Words that stand alone, said by models/params.py and others.
 ALONE = ("on", "off", "automatic", "empty", "classification", "detection", "generation", "likelihood")
 ALONE += ("segmentation", "features")
+ALONE += ("red", "green", "blue", "black", "thin", "thick", "direction {choice}")  # of bundled networks
 ALONE += ("download, {size} MB", "install, {size} MB", "{model}, {count} classes")
 ALONE += ("applies", "lost", "kept", "best", "none", "Shortcut", "Gate", "Category", "Style")
 NO_WORDS = ("mAP@[.5:.95]", "PSNR")  # what is called the same in every language

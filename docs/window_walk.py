@@ -212,8 +212,11 @@ def _grown(window: Any, size: tuple[int, int]) -> Iterator[str]:
 
 def cut_off(window: Any) -> Iterator[str]:
     """Yield every text in view that its widget has no room for, with the widget's kind and the panel."""
-    from PySide6.QtWidgets import QAbstractButton, QComboBox, QHeaderView, QLabel, QLineEdit, QWidget
+    from PySide6.QtWidgets import QAbstractButton, QComboBox, QHeaderView, QLabel, QLineEdit, QScrollArea, QWidget
 
+    for area in window.findChildren(QScrollArea):
+        if area.isVisible() and not area.visibleRegion().isEmpty() and (wide := _beyond(area)):
+            yield f"{wide} px at the right are cut off ({area.accessibleName()} in {_panel(area)})"
     checks = ((QLabel, _label), (QComboBox, _combo), (QHeaderView, _header), (QLineEdit, _entry))
     for widget in window.findChildren(QWidget):
         if not widget.isVisible() or widget.visibleRegion().isEmpty():
@@ -223,6 +226,15 @@ def cut_off(window: Any) -> Iterator[str]:
             found = found or (check(widget) if isinstance(widget, kind) else "")
         if found:
             yield f"“{found}” is cut off ({type(widget).__name__} in {_panel(widget)})"
+
+
+def _beyond(area: Any) -> int:
+    """Return by how many pixels the content of an area that cannot be scrolled sideways is wider than it."""
+    from PySide6.QtCore import Qt
+
+    inside = area.widget()
+    never = area.horizontalScrollBarPolicy() == Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+    return max(0, inside.width() - area.viewport().width() - SLACK_PX) if inside is not None and never else 0
 
 
 def _panel(widget: Any) -> str:
@@ -252,10 +264,15 @@ def _label(label: Any) -> str:
 
 
 def _button(button: Any) -> str:
+    from PySide6.QtCore import Qt
+
     if len(button.text()) < 2:
         return ""  # signs such as "?" are painted by the button itself
-    room = button.width() - (button.iconSize().width() if not button.icon().isNull() else 0)
-    short = button.fontMetrics().horizontalAdvance(button.text().replace("&", "")) > room
+    style = getattr(button, "toolButtonStyle", lambda: None)()
+    beside = not button.icon().isNull() and style != Qt.ToolButtonStyle.ToolButtonTextUnderIcon
+    room = button.width() - (button.iconSize().width() if beside else 0)
+    lines = button.text().replace("&", "").split("\n")
+    short = max(map(button.fontMetrics().horizontalAdvance, lines)) > room
     return button.text()[:60] * short
 
 

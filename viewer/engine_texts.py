@@ -25,7 +25,9 @@ from viewer import korean, translation
 DEEPEST = 3  # texts within the places of texts
 LONGEST = 4000  # characters; a longer text is no sentence of ours
 WORD = re.compile(r"[A-Za-zÀ-ÿ']+")
-SENTENCE_END = re.compile(r"(?<=[.!?:;…])\s+|\n+|(?<=[^\s·]) · ")
+FULL_STOP = re.compile(r"(?<=[.!?:;…])\s+|\n+")
+DOT = " · "  # between facts, and between the parts of a model's title
+SENTENCE_END = re.compile(rf"{FULL_STOP.pattern}|(?<=[^\s·]){DOT}")
 # Keys under which a result holds names, which are no texts even where they read like one.
 NAMED = {"classes", "names", "point_names", "paths", "path", "layer", "layers", "model", "target", "type", "id", "ids"}
 NAMED |= {"method", "parameters", "unit_names", "labels", "concept", "name", "axes"}
@@ -144,7 +146,7 @@ def _whole(text: str, depth: int, *, part: bool = False) -> str:
     """Return the translation of a text that is one template, "" if there is none.
 
     In a `part` of a text only the last place may hold several sentences, such as an error: the first one would swallow
-    the sentences before its own.
+    the sentences before its own. A model's title with its dots may stand in any place but at the beginning.
     """
     matcher = _matcher(translation.language())
     bare = text.strip()
@@ -152,8 +154,9 @@ def _whole(text: str, depth: int, *, part: bool = False) -> str:
     if found is None:
         return ""
     target, values = found
-    if part and any(SENTENCE_END.search(value) for value in [*values.values()][:-1]):
-        return ""
+    for value in [*values.values()][:-1] if part else ():
+        if FULL_STOP.search(value) or (DOT in value and bare.startswith(value)):
+            return ""
     given = {name: _inner(value, depth + 1) for name, value in values.items()}
     filled = target.format(**given)
     if translation.language() == translation.PSEUDO:
@@ -165,11 +168,15 @@ def _whole(text: str, depth: int, *, part: bool = False) -> str:
 def _inner(text: str, depth: int) -> str:
     if depth > DEEPEST or not re.search("[a-z]{3}", text):
         return text
-    return _whole(text, depth) or ", ".join(_counted(each, depth) for each in text.split(", "))
+    if found := _whole(text, depth):
+        return found
+    return DOT.join(", ".join(_counted(each, depth) for each in part.split(", ")) for part in text.split(DOT))
 
 
 def _counted(text: str, depth: int) -> str:
     """Return an item of a list, with its number as in "2 × Gate"."""
+    if found := _whole(text, depth):
+        return found
     number, times, name = text.rpartition(" × ")
     return f"{number}{times}{_whole(name, depth) or name}"
 

@@ -1428,6 +1428,10 @@
         <translation>값당 비트</translation>
     </message>
     <message>
+        <source>Bits for each pixel</source>
+        <translation>픽셀마다의 비트</translation>
+    </message>
+    <message>
         <source>Block</source>
         <translation>블록</translation>
     </message>
@@ -11004,6 +11008,10 @@
         <translation>생성 {generate:.1f} ms</translation>
     </message>
     <message>
+        <source>generated</source>
+        <translation>생성됨</translation>
+    </message>
+    <message>
         <source>green</source>
         <translation>초록</translation>
     </message>
@@ -11796,6 +11804,10 @@
         <translation>그림 {count:,}장. 코드 길이 {norm:.2f}, 95 %는 {low:.2f}~{high:.2f}.</translation>
     </message>
     <message>
+        <source>{count:,} points</source>
+        <translation>점 {count:,}개</translation>
+    </message>
+    <message>
         <source>{count:,} points in pixels of the picture{scores}{more}</source>
         <translation>그림 픽셀 좌표의 점 {count:,}개{scores}{more}</translation>
     </message>
@@ -12213,7 +12225,7 @@
     </message>
     <message>
         <source>{number} of {total}</source>
-        <translation>{total} 중 {number}</translation>
+        <translation>{total}단계 중 {number}단계</translation>
     </message>
     <message numerus="yes">
         <source>{n} codes</source>
@@ -23179,6 +23191,10 @@
         <translation>쌍선형, 픽셀 넓이 기준</translation>
     </message>
     <message>
+        <source>black</source>
+        <translation>검정</translation>
+    </message>
+    <message>
         <source>black hair</source>
         <translation>검은 머리</translation>
     </message>
@@ -23189,6 +23205,10 @@
     <message>
         <source>blond hair</source>
         <translation>금발</translation>
+    </message>
+    <message>
+        <source>blue</source>
+        <translation>파랑</translation>
     </message>
     <message>
         <source>blurred with a standard deviation of {pixels_of} px</source>
@@ -23281,6 +23301,10 @@
     <message>
         <source>captum cannot follow layer {layer}: {why}</source>
         <translation>captum이 층 {layer}을(를) 따라갈 수 없습니다: {why}</translation>
+    </message>
+    <message>
+        <source>captum's check of the layer</source>
+        <translation>captum의 층 검사</translation>
     </message>
     <message>
         <source>carries absurdly large headers</source>
@@ -23535,6 +23559,10 @@
         <translation>detection_boxes {part}</translation>
     </message>
     <message>
+        <source>direction {choice}</source>
+        <translation>방향: {choice}</translation>
+    </message>
+    <message>
         <source>distance graph</source>
         <translation>거리 그래프</translation>
     </message>
@@ -23719,10 +23747,6 @@
         <translation>초점 손실</translation>
     </message>
     <message>
-        <source>followed by captum</source>
-        <translation>captum이 따라감</translation>
-    </message>
-    <message>
         <source>forward pass</source>
         <translation>순전파</translation>
     </message>
@@ -23817,6 +23841,10 @@
     <message>
         <source>graph of the pool</source>
         <translation>후보군의 그래프</translation>
+    </message>
+    <message>
+        <source>green</source>
+        <translation>초록</translation>
     </message>
     <message>
         <source>grey pictures</source>
@@ -25015,6 +25043,10 @@
         <translation>보정 테두리</translation>
     </message>
     <message>
+        <source>red</source>
+        <translation>빨강</translation>
+    </message>
+    <message>
         <source>reduced picture</source>
         <translation>축소한 그림</translation>
     </message>
@@ -25633,6 +25665,14 @@
     <message>
         <source>they hold no network: {original}</source>
         <translation>신경망이 들어 있지 않습니다: {original}</translation>
+    </message>
+    <message>
+        <source>thick</source>
+        <translation>굵게</translation>
+    </message>
+    <message>
+        <source>thin</source>
+        <translation>가늘게</translation>
     </message>
     <message>
         <source>this file alone</source>

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -189,7 +190,8 @@ def verdict(subject: Subject, params: Any, stages: Any) -> Verdict:
     call = call_of(subject, params.layer, stages, spatial=True)
     if subject.repeats > 1:
         return Verdict("never", AVERAGED.format(count=subject.repeats))
-    why: str = stages.run("followed by captum", lambda: _reason_captum_fails(subject, call), subject.key, call.id)
+    reason = partial(_reason_captum_fails, subject, call)
+    why: str = stages.run("captum's check of the layer", reason, subject.key, call.id)
     if why:
         return Verdict("never", f"{why} {INSTEAD}")
     return Verdict(reason="" if params.layer else chosen(subject, stages).why)

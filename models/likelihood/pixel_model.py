@@ -76,7 +76,7 @@ class PixelModel:
             found = (x / 255 * (self.levels - 1)).round()
             exact = bool((x.round() % (255 / (self.levels - 1)) == 0).all())
             done += [] if exact else [f"rounded to {self.levels} levels"]
-        text = ", ".join(done[:-1]) + (" and " if len(done) > 1 else "") + done[-1] if done else ""
+        text = ", ".join(done)
         note = f"The picture was {text} for this model." if text else ""
         return found.numpy().astype(np.int64), note
 

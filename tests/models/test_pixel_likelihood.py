@@ -213,7 +213,7 @@ def test_one_pass_gives_the_bits_of_each_pixel(engine: Engine, folder: Path) -> 
     np.testing.assert_array_equal(shown.arrays["map"], found.arrays["entropy"])
     assert not found.meta["note"]
     note = ask(engine, "pixel_likelihood", Source.file(folder / "other.png")).meta["note"]
-    assert note == "The picture was resized from 30 × 20 to 7 × 9 px and lit from grey value 128 on for this model."
+    assert note == "The picture was resized from 30 × 20 to 7 × 9 px, lit from grey value 128 on for this model."
 
 
 def test_the_pictures_of_a_folder_are_ranked(engine: Engine, folder: Path) -> None:

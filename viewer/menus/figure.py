@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # built when first wanted: the window opens without them
     from viewer.export.figure import Content, Options
     from viewer.window.export_dialog import ExportDialog
 
-SLOTS = ("generated", "attribution", "detect", "classify", "segment")
+SLOTS = ("generated", "attribution", "detect", "classify", "segment")  # what most figures are of, the first first
 
 
 def commands(w: Window) -> list[Command]:
@@ -43,8 +43,13 @@ def commands(w: Window) -> list[Command]:
 
 def answer_for(w: Window) -> tuple[Request, Result] | None:
     """Return the request and result that a figure's caption and recipe are of, None if there is none."""
-    results = w.session.results
-    return next((results[slot] for slot in SLOTS if slot in results), None)
+    results, document = w.session.results, w.session.store.document
+    slot = next((slot for slot in SLOTS if slot in results), "")
+    if not slot:
+        panels = sorted(w.panels.built, key=lambda panel: -panel.rank)
+        painting = (p for p in panels if p.isEnabled() and p.id in results and p.layers(document))
+        slot = next((panel.id for panel in painting), "")
+    return results.get(slot)
 
 
 def content(w: Window) -> Content:
@@ -57,7 +62,10 @@ def content(w: Window) -> Content:
     assert answer is not None
     layers, found = w.controller.layers(), w.session.results.get("detect")
     look, today = w.session.store.document.look, datetime.datetime.now(datetime.UTC).astimezone().date()
-    text = caption(*answer, look, found=found[1] if found else None, date=today)
+    offers = w.session.description.offers if w.session.description is not None else {}
+    asked = answer[0].inspection
+    title = offers[asked].title if asked in offers else ""
+    text = caption(*answer, look, found=found[1] if found else None, date=today, title=title)
     legend: Legend = w.controller.legend(layers, always=True)
     return Content(pixels, layers, legend, w.canvas.legend.at, text)
 

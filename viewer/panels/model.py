@@ -200,7 +200,7 @@ class ModelPanel(Panel):
             self.preprocessing.set_values(values)
         self.names.expect(0 if about.get("free classes") else len(description.classes))
         self.names.set_names(description.classes)
-        self.names.setVisible(bool(description.classes))
+        self.names.setVisible(bool(_named(description)))
         self.task.setCurrentIndex(max(0, self.task.findData(str(about.get("task", "")))))
         for part in (self._task_line, self.preprocessing, self.names, self._buttons):
             part.setEnabled(editable)
@@ -278,7 +278,7 @@ def _facts(document: Document, description: Description) -> list[tuple[str, str]
             " · ".join(dict.fromkeys(filter(None, (str(about.get("architecture", "")), description.family)))),
         ),
         (tr("Parameters"), f"{count:,} ({count * 4 / 1e6:,.1f} MB)" if count else ""),
-        (tr("Classes"), f"{len(description.classes):,}" if description.classes else ""),
+        (_named(description), f"{len(description.classes):,}" if _named(description) else ""),
         (tr("File"), _short(file.name) if file else Path(weights).name if weights not in ("", "none") else ""),
         ("SHA-256", f"{description.sha256[:16]}…" if description.sha256 else ""),
         (tr("Licence"), str(about.get("licence", ""))),
@@ -286,6 +286,13 @@ def _facts(document: Document, description: Description) -> list[tuple[str, str]
         *_figures(about.get("figures", {})),
     ]
     return [fact for fact in facts if fact[1]]
+
+
+def _named(description: Description) -> str:
+    """Return what a model's class names stand for, "" if there are none: the colours of its pictures are no classes."""
+    if not description.classes or {"Translates", "EstimatesDepth"} & {*description.capabilities}:
+        return ""
+    return tr("Points") if "FindsLandmarks" in description.capabilities else tr("Classes")
 
 
 def _figures(given: object) -> list[tuple[str, str]]:

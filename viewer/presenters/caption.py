@@ -14,12 +14,17 @@ from viewer.session.lookup import class_name, name_of, row_of
 from viewer.translation import tr, trn
 
 
-def caption(request: Request, result: Result, look: Look, *, found: Result | None, date: datetime.date) -> str:
-    """Return a figure's caption; `found` are the detections on the picture, to name the box that is explained."""
+def caption(
+    request: Request, result: Result, look: Look, *, found: Result | None, date: datetime.date, title: str = ""
+) -> str:
+    """Return a figure's caption; `found` are the detections on the picture, to name the box that is explained.
+
+    `title` is that of the inspection, for an answer that is described by nothing else.
+    """
     model, meta = model_name.title(request.model), result.meta
-    picture = request.source.name if request.source is not None else "generated"
-    said = [tr("{what}, by {model}.", what=_what(request, result, found), model=model)]
-    if meta.get("kind") == "attribution":
+    picture = request.source.name if request.source is not None else tr("generated")
+    said = [tr("{what}, by {model}.", what=_what(request, result, found) or title or request.inspection, model=model)]
+    if meta.get("kind") == "attribution" and "target" in meta:
         low, high, _ = heatmap.range_of(result.arrays["map"], look)
         how = (
             tr("locked at {scale}", scale=number(look.scale))
@@ -31,9 +36,9 @@ def caption(request: Request, result: Result, look: Look, *, found: Result | Non
 
 
 def _what(request: Request, result: Result, found: Result | None) -> str:
-    """Return what a result is of, as the beginning of a sentence."""
+    """Return what a result is of, as the beginning of a sentence, "" where its inspection's title says it."""
     meta, arrays = result.meta, result.arrays
-    if meta.get("kind") == "attribution":
+    if meta.get("kind") == "attribution" and "target" in meta:
         target = str(meta["target"])
         box = BOX.search(target)
         row = row_of(found, int(box[1])) if box is not None and found is not None else -1
@@ -64,4 +69,4 @@ def _what(request: Request, result: Result, found: Result | None) -> str:
             count,
             score=score,
         )
-    return request.inspection.capitalize()
+    return ""

@@ -37,7 +37,8 @@ OTHERS = {
 }
 UNNAMED = ("search regions",)  # whose colours only tell neighbours apart
 UNITS = {"attribution": tr("Attribution"), "density": tr("Anchors per place"), "activation": tr("Activation")}
-UNITS |= {"roi map": tr("Channel of the feature map"), "likelihood": tr("Likelihood"), "peaks heat": tr("Heat map")}
+UNITS |= {"roi map": tr("Channel of the feature map"), "likelihood": tr("Bits for each pixel")}
+UNITS |= {"peaks heat": tr("Heat map")}
 UNITS |= {"prototype sum": tr("Sum of prototypes"), "mask values": tr("Mask"), "landmark heat": tr("Heat map")}
 UNITS |= {
     "depth": tr("Depth"),

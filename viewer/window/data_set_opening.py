@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -72,7 +72,22 @@ def _offer(context: WindowContext, path: str) -> None:
         return
     text = tr("{name} can also be a data set: the model then goes over all of its pictures.", name=name)
     action = (tr("Open as data set, now and in future"), partial(_accept, context, path))
-    context.messages.tell(text, key=KEY, action=action)
+    context.messages.tell(text, key=KEY, action=action, holds=_until_closed(context, path))
+
+
+def _until_closed(context: WindowContext, path: str) -> Callable[[], bool]:
+    """Return what tells whether a folder's pictures, or ground truth, are open or still to be opened."""
+    was_open = False
+
+    def holds() -> bool:
+        nonlocal was_open
+        document, folder = context.session.store.document, Path(path)
+        is_truth = document.truth is not None and document.truth.path == path
+        is_open = is_truth or any(folder in Path(source.path).parents for source in document.sources)
+        was_open |= is_open
+        return is_open or not was_open
+
+    return holds
 
 
 def _accept(context: WindowContext, path: str) -> None:

@@ -312,11 +312,14 @@ class Docks(QObject):
 
     def _stage(self) -> None:
         """Show the docks that are open and can answer, and hide the others."""
-        opened = self._open[self.workspace]
+        opened, come = self._open[self.workspace], []
         for name, dock in self.by_id.items():
             wanted = self._film if name == FILM else name in opened and self.can(name)
             if wanted == dock.isHidden():
                 dock.setVisible(wanted)
+                come += [dock] if wanted and name != FILM else []
+        for dock in reversed(come):
+            dock.raise_()  # of several that come into one place, the first is in front, not the last
         self.changed.emit()
 
     def _proportion(self) -> None:

@@ -23,6 +23,9 @@ BY_TASK = {
     "features": ("Explains",),
     "generation": ("Generates", "Encodes", "Scores"),
     "likelihood": ("EstimatesLikelihood",),
+    "picture to picture": ("Translates", "Explains"),
+    "landmarks": ("FindsLandmarks", "Explains"),
+    "depth": ("EstimatesDepth", "Explains"),
 }
 Furnish = Callable[[Panel], None]
 

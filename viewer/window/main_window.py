@@ -146,6 +146,7 @@ class Window(QMainWindow):
         self.palette_overlay.typed.connect(self._search_further)
         self.shortcuts = ShortcutSheet(commands, self, gestures=gestures)
         self.toasts.place, self.toasts.spare = self.centre, self._uncovered_areas
+        self.toasts.keep_clear_of(self.canvas.legend)
         self.menus = ContextMenus(self.context, commands)
         self.panes.menu_wanted.connect(self.menus.open_beside)
         self.model_box.place(self.menuBar())
@@ -254,6 +255,7 @@ class Window(QMainWindow):
             self._answered.clear()
             self.controller.follow(before, after)
             self.status.forget()
+        self.toasts.drop_outdated()
         moved = dataclasses.replace(before, settings=after.settings) == after
         self.refresh(commands=not moved)
         if not moved:

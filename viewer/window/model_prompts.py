@@ -69,17 +69,22 @@ class ModelPrompts:
         note = str(description.about.get("note", ""))
         if description.about.get("weights") == "none":
             self._context.messages.tell(f"{description.name}: {note}", severity="warning", key=note)
+        opened = self._context.session.store.document.model
+
+        def holds() -> bool:
+            return self._context.session.store.document.model == opened
+
         show = (tr("Look at the model"), lambda: self._context.docks.show("model"))
         if "Interpreted" in description.capabilities:
             show = (tr("See what it may be"), lambda: self._context.docks.show("interpretation"))
         if behaviour := description.about.get("behaviour", ()):
             text = f"{description.name}: {' '.join(behaviour)}"
             key = f"behaviour {description.name}"
-            self._context.messages.tell(text, severity="warning", key=key, action=show)
+            self._context.messages.tell(text, severity="warning", key=key, action=show, holds=holds)
         if description.about.get("unknown"):
             more = {"details": str(description.about.get("differences", "")), "severity": "warning", "stays": True}
             ways = (tr("Say what it is"), lambda: self._context.docks.show("model"))
-            self._context.messages.tell(f"{description.name}: {note}", key="unknown", action=ways, **more)
+            self._context.messages.tell(f"{description.name}: {note}", key="unknown", action=ways, holds=holds, **more)
             return
         doubt, base = str(description.about.get("doubt", "")), self._context.session.store.document.model
         if doubt and base not in self._doubted:
@@ -101,7 +106,7 @@ class ModelPrompts:
             said = {key: item.get("titles", {}).get(item["value"], item["value"]) for key, item in assumed.items()}
             words = ", ".join(f"{str(item['title']).lower()} {said[key]}" for key, item in assumed.items())
             text = " ".join(filter(None, (f"{description.name}:", note, tr("Assumed: {words}.", words=words))))
-            self._context.messages.tell(text, key=f"assumed {description.name}", action=show)
+            self._context.messages.tell(text, key=f"assumed {description.name}", action=show, holds=holds)
 
     def ask(self, model: str, path: Path, open_again: Open) -> None:
         """Ask whether a file of code may run in its current form, and if so open the model again."""

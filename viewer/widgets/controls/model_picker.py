@@ -150,7 +150,8 @@ def _detail(name: str) -> str:
     if card is None:
         return ""
     count = len(cards.label_ids(card.classes)) if card.task == "detection" else len(card.classes)
-    parts = [tr("{count:,} classes", count=count) if count else "", f"{card.bytes / 1e6:.1f} MB" if card.bytes else ""]
+    named = tr("{count:,} points", count=count) if card.task == "landmarks" else tr("{count:,} classes", count=count)
+    parts = [named if count else "", f"{card.bytes / 1e6:.1f} MB" if card.bytes else ""]
     if card.name in packaged.cards() and not packaged.installed(card.name):
         parts.append(tr("to install"))
     return " · ".join(part for part in parts if part)

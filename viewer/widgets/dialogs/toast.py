@@ -57,7 +57,10 @@ SPOKEN = {"info": tr("Message"), "warning": tr("Warning"), "error": tr("Failed")
 
 @dataclass(frozen=True)
 class Message:
-    """A message to the user. It replaces a visible message with the same non-empty `key`."""
+    """A message to the user. It replaces a visible message with the same non-empty `key`.
+
+    `holds` says whether it still applies, as a message about the open model does until another is opened.
+    """
 
     text: str
     details: str = ""
@@ -65,6 +68,7 @@ class Message:
     key: str = ""
     action: Action | None = None
     stays: bool = False
+    holds: Callable[[], bool] | None = None
 
     @property
     def whole(self) -> str:
@@ -84,6 +88,7 @@ class Toasts(QWidget):
         self._over = window
         self.place: QWidget | None = None  # whose corners the toasts are in; the window's if None
         self.spare: Callable[[], list[QRect]] = list  # what they must not cover, in the window's coordinates
+        self._clear_of: list[QWidget] = []
         self._stack = QVBoxLayout(self)
         self._stack.setContentsMargins(0, 0, 0, 0)
         self._stack.setSpacing(GAP)
@@ -106,12 +111,13 @@ class Toasts(QWidget):
         key: str = "",
         action: Action | None = None,
         stays: bool = False,
+        holds: Callable[[], bool] | None = None,
     ) -> Toast:
         """Show a message. `text` says what happened and what to do; `details` are folded away.
 
-        A message that `stays`, or that offers an action, remains until it is dismissed.
+        A message that `stays`, or that offers an action, remains until it is dismissed or no longer `holds`.
         """
-        message = Message(text, details, severity, key, action, stays)
+        message = Message(text, details, severity, key, action, stays, holds)
         self.messages = [*self.messages, message][-LOG_MOST:]
         shown = self.shown
         kept = [toast for toast in shown if not (key and toast.message.key == key)]
@@ -127,6 +133,19 @@ class Toasts(QWidget):
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, f"{SPOKEN[severity]}: {text}"))
         return toast
 
+    def drop_outdated(self) -> None:
+        """Remove the toasts that no longer hold; keep their messages."""
+        outdated = [toast for toast in self.shown if toast.message.holds is not None and not toast.message.holds()]
+        for toast in outdated:
+            self._drop(toast)
+        if outdated:
+            self._arrange()
+
+    def keep_clear_of(self, widget: QWidget) -> None:
+        """Let the toasts leave a widget uncovered, if another corner allows it, whenever it appears or moves."""
+        self._clear_of.append(widget)
+        widget.installEventFilter(self)
+
     def clear(self) -> None:
         """Remove all toasts from the screen; keep `messages`."""
         for toast in self.shown:
@@ -141,8 +160,10 @@ class Toasts(QWidget):
         return done
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Stay in the corner when the window is resized."""
-        if event.type() in (QEvent.Type.Resize, QEvent.Type.Show):
+        """Stay in the corner when the window is resized, and make way for a widget to be left uncovered."""
+        moved = event.type() in (QEvent.Type.Resize, QEvent.Type.Show)
+        passed = watched in self._clear_of and (moved or event.type() == QEvent.Type.Move)
+        if (watched is self._over and moved) or (passed and self._in_the_way()):
             self._arrange()
         return super().eventFilter(watched, event)
 
@@ -179,7 +200,10 @@ class Toasts(QWidget):
             self.setMask(places)
 
     def _corner(self, size: QSize, *, floor: int, top: int) -> QRect:
-        """Return the place for the toasts: the lower right corner, or the first other that covers nothing to spare."""
+        """Return the place for the toasts: the first corner, from the lower right, that covers least of what to spare.
+
+        What `spare` returns counts more than the widgets to keep clear of.
+        """
         area = QRect(0, top, self._over.width(), floor - top)
         if self.place is not None and self.place.isVisible():
             inside = QRect(self.place.mapTo(self._over, QPoint(0, 0)), self.place.size())
@@ -188,8 +212,21 @@ class Toasts(QWidget):
         left, right = area.left() + MARGIN, area.right() + 1 - size.width() - MARGIN
         upper, lower = area.top() + MARGIN, area.bottom() + 1 - size.height() - MARGIN
         corners = [QRect(QPoint(x, y), size) for x, y in ((right, lower), (left, lower), (right, upper), (left, upper))]
-        spared = self.spare()
-        return next((one for one in corners if not any(one.intersects(rect) for rect in spared)), corners[0])
+        spared, clear = self.spare(), self._left_clear()
+
+        def covered(corner: QRect) -> tuple[bool, bool]:
+            return any(corner.intersects(rect) for rect in spared), any(corner.intersects(rect) for rect in clear)
+
+        return min(corners, key=covered)
+
+    def _in_the_way(self) -> bool:
+        """Tell whether the toasts cover a widget that they are to keep clear of."""
+        return self.isVisible() and any(self.geometry().intersects(place) for place in self._left_clear())
+
+    def _left_clear(self) -> list[QRect]:
+        """Return where the widgets to keep clear of are, in the window's coordinates."""
+        shown = [widget for widget in self._clear_of if widget.isVisible()]
+        return [QRect(widget.mapTo(self._over, QPoint(0, 0)), widget.size()) for widget in shown]
 
     def _height(self, width: int) -> int:
         return max(self._stack.totalHeightForWidth(width), self._stack.totalMinimumSize().height())

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QImage, QPixmap
+from PySide6.QtGui import QFontMetrics, QIcon, QImage, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QSizePolicy, QToolButton, QWidget
 
 from models.types import Pixels
@@ -14,7 +14,51 @@ from viewer.presenters.translation import Choice
 
 GAP = 4
 SIDE_PX = 70
+EDGE_PX = 6  # beside the text of a button
 COLUMNS = 3
+
+
+class PictureButton(QToolButton):
+    """A picture with a caption below it, which wraps at the button's width and never widens it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._caption = ""
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+        self.setIconSize(QSize(SIDE_PX, SIDE_PX))
+        self.setCheckable(True)
+        self.setProperty("small", True)
+        self.setMinimumWidth(SIDE_PX + 2 * EDGE_PX)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def set_caption(self, text: str) -> None:
+        """Show a text of one or more lines below the picture."""
+        self._caption = text
+        self._wrap()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._wrap()
+
+    def _wrap(self) -> None:
+        text = wrapped(self._caption, self.fontMetrics(), self.width() - 2 * EDGE_PX)
+        if text != self.text():
+            self.setText(text)
+
+
+def wrapped(text: str, metrics: QFontMetrics, width: int) -> str:
+    """Return a text with line breaks between words where it gets wider than `width` px; longer words are elided."""
+    lines = []
+    for line in text.split("\n"):
+        now = ""
+        for word in line.split(" "):
+            longer = f"{now} {word}" if now else word
+            if now and metrics.horizontalAdvance(longer) > width:
+                lines.append(now)
+                longer = word
+            now = longer
+        lines.append(now)
+    return "\n".join(metrics.elidedText(line, Qt.TextElideMode.ElideRight, max(width, SIDE_PX)) for line in lines)
 
 
 class PictureChoice(QWidget):
@@ -25,7 +69,7 @@ class PictureChoice(QWidget):
     def __init__(self, name: str) -> None:
         super().__init__()
         self.setAccessibleName(name)
-        self.buttons: list[QToolButton] = []
+        self.buttons: list[PictureButton] = []
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(GAP)
@@ -41,7 +85,7 @@ class PictureChoice(QWidget):
             self._add()
         for button, choice in zip(self.buttons, choices, strict=True):
             button.setIcon(QIcon(_picture(choice.pixels, self.devicePixelRatioF())))
-            button.setText(choice.caption)
+            button.set_caption(choice.caption)
             button.setToolTip(choice.told)
             button.setAccessibleName(f"{self.accessibleName()}: {choice.caption.replace(chr(10), ', ')}")
             button.setAccessibleDescription(choice.told)
@@ -49,12 +93,7 @@ class PictureChoice(QWidget):
 
     def _add(self) -> None:
         at = len(self.buttons)
-        button = QToolButton()
-        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
-        button.setIconSize(QSize(SIDE_PX, SIDE_PX))
-        button.setCheckable(True)
-        button.setProperty("small", True)
-        button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        button = PictureButton()
         button.clicked.connect(lambda: self._pressed(at))
         self._grid.addWidget(button, *divmod(at, COLUMNS))
         self.buttons.append(button)

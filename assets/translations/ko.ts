@@ -25443,6 +25443,10 @@
         <translation>가장 깊은 지도: 채널이 가장 많은 것</translation>
     </message>
     <message>
+        <source>the digits 0 to 9</source>
+        <translation>0부터 9까지의 숫자</translation>
+    </message>
+    <message>
         <source>the file is left out: it is not text in UTF-8</source>
         <translation>파일을 뺐습니다: UTF-8 텍스트가 아닙니다</translation>
     </message>

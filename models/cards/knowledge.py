@@ -14,6 +14,7 @@ from models.types import Refusal
 
 PHOTOGRAPHS = "photographs"
 NAMED_MOST = 4
+DIGITS = [str(digit) for digit in range(10)]
 VERBS = {
     "detection": "Finds",
     "classification": "Tells apart",
@@ -78,6 +79,8 @@ def sentence(name: str, task: str, classes: Sequence[str], about: Mapping[str, A
 
 def listed(names: Sequence[str]) -> str:
     """Return names as a list in words, the first few of many."""
+    if list(names) == DIGITS:
+        return "the digits 0 to 9"
     if len(names) == 1:
         return names[0]
     if len(names) <= NAMED_MOST:

@@ -153,6 +153,11 @@ def _elsewhere(named: Elsewhere, given: Mapping[str, str], context: Context) -> 
     return replace(found, card=card, files=(*found.files, *named.files))
 
 
+def _channels(net: torch.nn.Module) -> int:
+    """Return how many channels the first convolution of a network takes, 0 if it has none."""
+    return next((part.in_channels for part in net.modules() if isinstance(part, torch.nn.Conv2d)), 0)
+
+
 def _count(net: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in net.parameters())
 
@@ -172,6 +177,8 @@ def describe(model: Any) -> Description:
     """Return what the window needs to know about an opened model."""
     generates = CAPABILITIES["Generates"]
     about = {**model.card.about, "confinement": sandbox.current().text}
+    if (channels := _channels(model.net)) == 1:
+        about.setdefault("channels", channels)
     if isinstance(model, generates):
         about |= {"latent": model.space.plain, "shape": model.shape}
     return Description(

@@ -61,10 +61,11 @@ def line(
     makes = "Generates" in description.capabilities and "Encodes" not in description.capabilities
     if pixels is None or document.source is None or makes:
         return Line(knows)  # of a picture that it is not asked about, there is nothing to say
-    remarks = tuple(filter(None, (_colours(about, pixels), _small(about, pixels), _outside(results))))
+    colours = _colours(about, pixels)
+    remarks = tuple(filter(None, (colours, _small(about, pixels), _outside(results))))
     domain, own = knowledge.domain(about), model_name.split(document.model)[0]
     foreign = cards.samples(document.model) not in Path(document.source.path).parents
-    if not domain or not (foreign or remarks) or len(description.classes) >= 1000:
+    if not (domain or colours) or not (foreign or remarks) or len(description.classes) >= 1000:
         return Line(knows, remarks)
     like = task if task in ("detection", "classification", "segmentation") else "classification"
     offers = knowledge.for_photographs(like, but=(own,), there=there)

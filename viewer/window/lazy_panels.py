@@ -27,6 +27,8 @@ BY_TASK = {
     "landmarks": ("FindsLandmarks", "Explains"),
     "depth": ("EstimatesDepth", "Explains"),
 }
+# What few models of any task can, and one that can is read before it is asked.
+RARE = {"Segments", "FindsKeyPoints"}
 Furnish = Callable[[Panel], None]
 
 
@@ -105,7 +107,7 @@ class LazyPanels(Mapping[str, Panel]):
     def unlikely(self, model: str) -> set[str]:
         """Return the panels that a model, not yet described, is unlikely to support, judged by its task."""
         own = {*BY_TASK.get(task(model), ())}
-        foreign = {need for needs in BY_TASK.values() for need in needs} - own if own else set()
+        foreign = {*RARE, *(need for needs in BY_TASK.values() for need in needs)} - own if own else set()
         return {
             name for name, entry in self.entries.items() if foreign & {*entry.needs} and not own & {*entry.suffices}
         }

@@ -104,11 +104,13 @@ def plays(w: Window) -> bool:
 
 
 def play(w: Window) -> None:
-    """Play or pause the path, or explain how to create one; otherwise play or pause the video."""
+    """Play or pause the path, once it is there, or explain how to create one; otherwise play or pause the video."""
     if not plays(w):
         w.live_view.toggle()
     elif panel(w).frames is None:
         w.docks.show(latent_path.SLOT)
+        if len(w.session.store.document.latent.keys) > 1:
+            panel(w).play_when_made()
     else:
         panel(w).toggle()
 

@@ -42,7 +42,7 @@ class TimelinePanel(Panel):
         self._thumbs: dict[str, Pixels] = {}
         self._latest: tuple[str, Pixels] | None = None
         self._model, self._code = "", ""
-        self._moved = False
+        self._moved = self._awaited = False
         self.form = PathForm()
         self.line = KeyLine(tr("Keys of the path"))
         self.line.offers = [
@@ -72,7 +72,7 @@ class TimelinePanel(Panel):
         if document.model != self._model:
             self._model, self.frames, self._thumbs, self._latest = document.model, None, {}, None
         if len(keys) < 2:
-            self.frames = None
+            self.frames, self._awaited = None, False
         if self.frames is None or document.latent.code != self._code:
             self.player.stop()
             self._code, self._moved = document.latent.code, False
@@ -103,9 +103,13 @@ class TimelinePanel(Panel):
         else:
             self._thumbs = {str(request.settings["code"]): result.arrays["picture"]}
         self.refresh(self.store.document, None)
+        if self._awaited and self.frames is not None:
+            self._awaited, self.frame = False, 0
+            self.toggle()
 
     def show_failure(self, slot: str, failure: Failure) -> bool | None:
         """Show in the panel why there is no path; keep the last one."""
+        self._awaited = self._awaited and slot != self.id
         if slot != self.id or failure.cancelled:
             return None
         self.remark.setText(failure.text)
@@ -121,6 +125,10 @@ class TimelinePanel(Panel):
             if not self.frames.loop and self.frame == len(self.frames) - 1:
                 self.frame = 0
             self._play()
+
+    def play_when_made(self) -> None:
+        """Play from the start as soon as the path between the keys is there."""
+        self._awaited = True
 
     def pause(self) -> None:
         """Stop playback, and make the code of the frame shown the current one."""

@@ -86,7 +86,7 @@ class Toasts(QWidget):
         super().__init__(window)
         self.messages: list[Message] = []
         self._over = window
-        self.place: QWidget | None = None  # whose corners the toasts are in; the window's if None
+        self._place: QWidget | None = None
         self.spare: Callable[[], list[QRect]] = list  # what they must not cover, in the window's coordinates
         self._clear_of: list[QWidget] = []
         self._stack = QVBoxLayout(self)
@@ -95,6 +95,17 @@ class Toasts(QWidget):
         self.setAccessibleName(tr("Messages"))
         self.hide()
         window.installEventFilter(self)
+
+    @property
+    def place(self) -> QWidget | None:
+        """The widget in whose corners the toasts are, the window if None."""
+        return self._place
+
+    @place.setter
+    def place(self, widget: QWidget | None) -> None:
+        self._place = widget
+        if widget is not None:
+            widget.installEventFilter(self)
 
     @property
     def shown(self) -> list[Toast]:
@@ -160,10 +171,10 @@ class Toasts(QWidget):
         return done
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Stay in the corner when the window is resized, and make way for a widget to be left uncovered."""
+        """Stay in the corner when window or place are resized, and make way for a widget to be left uncovered."""
         moved = event.type() in (QEvent.Type.Resize, QEvent.Type.Show)
         passed = watched in self._clear_of and (moved or event.type() == QEvent.Type.Move)
-        if (watched is self._over and moved) or (passed and self._in_the_way()):
+        if (moved and watched in (self._over, self._place)) or (passed and self._in_the_way()):
             self._arrange()
         return super().eventFilter(watched, event)
 

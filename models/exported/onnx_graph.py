@@ -448,13 +448,13 @@ def _bounded(value: Any, path: str) -> Any:
 
 
 WIDER = {
-    **dict.fromkeys((10, 16, 17, 18, 19, 20), np.float32),  # float16, bfloat16, the four kinds of float8
+    **dict.fromkeys((10, 11, 16, 17, 18, 19, 20), np.float32),  # float16, double, bfloat16, the four kinds of float8
     **{4: np.int32, 12: np.int64, 13: np.int64, 21: np.uint8, 22: np.int8},  # uint16, uint32, uint64, uint4, int4
 }
 
 
 def _tensor(proto_tensor: Any) -> Tensor:
-    """Return a tensor: half precision as single, unsigned and short whole numbers as larger ones."""
+    """Return a tensor: half and double precision as single, unsigned and short whole numbers as larger ones."""
     array = onnx_file.package("onnx.numpy_helper").to_array(proto_tensor)
     if proto_tensor.data_type in WIDER:
         return torch.from_numpy(np.array(array.astype(WIDER[proto_tensor.data_type])))

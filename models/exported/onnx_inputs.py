@@ -143,7 +143,6 @@ class PictureInput(nn.Module):
             limited = x.clamp(0, 255)
             rounded = limited.round()
             x = limited + (rounded - limited).detach() if x.requires_grad else rounded
-        x = x.double() if self.picture.kind == 11 else x
         if self.batch.filled and len(x) < self.batch.filled:
             x = torch.cat([x, x[-1:].expand(self.batch.filled - len(x), *x.shape[1:])])
         x = x.permute(0, 2, 3, 1) if self.picture.last else x
@@ -162,7 +161,6 @@ class PictureOutput(nn.Module):
         entry: PictureInput = self.__dict__["entry"]
         if not isinstance(made, Tensor):
             return made
-        made = made.float() if made.dtype == torch.float64 else made
         if entry.batch.filled and made.ndim and len(made) == entry.batch.filled:
             return made[: len(x)]
         return made[None] if entry.picture.batch < 0 and made.ndim >= 3 else made

@@ -14,10 +14,10 @@ from models.exported import onnx_functions as fn
 from models.exported.operation_budget import after_first_run
 
 Value = fx.Node | Tensor | None
-# Element types by number. Half precision is computed in single precision, unsigned integers in larger signed ones.
+# Element types by number. Half and double precision are computed in single, unsigned integers in larger signed ones.
 TYPES = {
     **{1: torch.float32, 2: torch.uint8, 3: torch.int8, 4: torch.int32, 5: torch.int16, 6: torch.int32},
-    **{7: torch.int64, 9: torch.bool, 10: torch.float32, 11: torch.float64, 12: torch.int64, 13: torch.int64},
+    **{7: torch.int64, 9: torch.bool, 10: torch.float32, 11: torch.float32, 12: torch.int64, 13: torch.int64},
     16: torch.float32,
 }
 

@@ -44,6 +44,7 @@ class DetectorReading:
     preprocess: Preprocess
     offered: dict[str, dict[str, Any]]
     note: str
+    question: str = ""
 
 
 def read(
@@ -83,7 +84,8 @@ def read(
         offered = _preparation(best)
         preprocess = best.preprocess(size)
     note = _note(found.proposals[0], found.preparations)
-    return DetectorReading(_readings(found.proposals), preprocess, offered, note)
+    asks = "" if {"input", "colours"} & set(given) else found.question  # who chose has judged it by a picture already
+    return DetectorReading(_readings(found.proposals), preprocess, offered, note, asks)
 
 
 def _readings(proposals: tuple[Proposal, ...]) -> tuple[Reading, ...]:
@@ -141,7 +143,11 @@ def _note(proposal: Proposal, preparations: tuple[Preparation, ...]) -> str:
     if len(preparations) < 2:
         return note
     best, other = preparations[0], next((p for p in preparations[1:] if p.order != preparations[0].order), None)
-    note += f" Of {len(preparations)} usual preparations of pictures this one was answered most surely"
+    surest = best.merit >= max(each.merit for each in preparations)
+    if surest:
+        note += f" Of {len(preparations)} usual preparations of pictures this one was answered most surely"
+    else:
+        note += f" Of {len(preparations)} usual preparations of pictures this one is the usual one for such outputs"
     if other is not None:
         note += f" ({best.order.upper()} {best.merit:.2f}, {other.order.upper()} at best {other.merit:.2f})"
     return note + ": judge it by a picture of yours."

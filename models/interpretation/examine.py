@@ -15,12 +15,12 @@ from torch import Tensor
 
 from models.cards.card import PHOTOS
 from models.interpretation import anchored_rows, final_rows, recognise
-from models.interpretation.box_codes import CENTERFACE, DISTRIBUTION, YOLOX
+from models.interpretation.box_codes import CENTERFACE, CENTERNET, DISTRIBUTION, YOLOX
 from models.interpretation.layout import DetectorLayout
 from models.interpretation.recognise import NOTHING, Outputs, Proposal, Stated
 from models.interpretation.tables import gather
 from models.loading.preprocess import Preprocess
-from models.loading.preprocess_presets import BGR, PRESETS
+from models.loading.preprocess_presets import BGR, COLOURS, INPUT, PRESETS
 from models.pictures import images
 
 Run = Callable[[Tensor], Outputs]
@@ -46,8 +46,8 @@ USUAL = (
 )
 
 
-# A family's own preparation is taken unless another does better by a half.
-PRIOR = 1.5
+# A usual preparation is taken unless another does better by a half, and is asked about where both find something sure.
+PRIOR, NEARLY = 1.5, 0.7
 PRESETS_OF = {
     "YOLOX": USUAL[1],
     "NanoDet or PicoDet": USUAL[3],
@@ -67,6 +67,11 @@ class Preparation:
     padding: str
     merit: float = 0.0
 
+    @property
+    def words(self) -> str:
+        """What it does to values and colours, in words."""
+        return f"{INPUT['titles'][self.values].removesuffix(', BGR')}, {COLOURS['titles'][self.order]}"
+
     def preprocess(self, size: tuple[int, int]) -> Preprocess:
         """Return it as it is done, for an input of `size` (h, w)."""
         return Preprocess(
@@ -85,10 +90,14 @@ PROBE = Preparation(*USUAL[0])
 
 @dataclass(frozen=True)
 class Examined:
-    """A detector's proposals, the best first, and preparations of pictures, the best first."""
+    """A detector's proposals, the best first, and preparations of pictures, the one in force first.
+
+    `question` is a sentence where photographs do not settle which preparation a network was made with.
+    """
 
     proposals: tuple[Proposal, ...]
     preparations: tuple[Preparation, ...]
+    question: str = ""
 
 
 def may_detect(outputs: Outputs, size: tuple[int, int]) -> bool:
@@ -215,14 +224,79 @@ def _searched(seen: _Photos, tried: Sequence[Preparation], size: tuple[int, int]
         for way in ways:
             shown = [seen.of(way.preprocess(size), name) for name in names]
             if not proposals or proposals[0].fit < GOOD_FIT:
-                proposals = _sound(seen.proposals(way.preprocess(size), names, stated)) or proposals
+                proposals = _likelier(_sound(seen.proposals(way.preprocess(size), names, stated)), proposals)
             best.append(replace(way, merit=_merit(proposals[0].layout, shown, size) if proposals else 0.0))
-        usual = PRESETS_OF.get(family(proposals[0].layout)) if proposals else None
+        usual = _usual(proposals[0].layout) if proposals else USUAL[0]
         best.sort(key=lambda e: -e.merit * (PRIOR if _is_usual(e, usual) else 1))
+        own = next((e for e in best if _is_usual(e, usual)), None)
+        if own is not None and own not in best[:MOST_TRIED]:
+            best.insert(MOST_TRIED - 1, own)
     if not proposals:
         return None
-    proposals = _sound(seen.proposals(best[0].preprocess(size), PICTURES, stated)) or proposals
-    return Examined(proposals, tuple(best))
+    best, question = _decided(seen, best, proposals[0].layout, size)
+    proposals = _likelier(_sound(seen.proposals(best[0].preprocess(size), PICTURES, stated)), proposals, alike=True)
+    return Examined(proposals, tuple(best), question)
+
+
+def _likelier(fresh: tuple[Proposal, ...], known: tuple[Proposal, ...], *, alike: bool = False) -> tuple[Proposal, ...]:
+    """Return those of two lists of proposals whose best ranks higher, `alike` the fresh ones whatever their fit.
+
+    Boxes that follow the cells do so however pictures are prepared; a picture prepared otherwise than in training may
+    hide it, but makes no raw numbers follow them.
+    """
+    if not fresh or not known:
+        return fresh or known
+    new, old = recognise.rank(fresh[0]), recognise.rank(known[0])
+    return fresh if (new[:3] >= old[:3] if alike else new > old) else known
+
+
+def _decided(
+    seen: _Photos, ranked: list[Preparation], layout: DetectorLayout, size: tuple[int, int]
+) -> tuple[list[Preparation], str]:
+    """Return preparations with the one to take first, and a question where the photographs leave it open.
+
+    How sure a network is tells a preparation that it cannot see with, but not which of two that it sees with is right:
+    more contrast alone makes it surer. So the usual one stays wherever it finds something nearly as sure.
+    """
+    first, usual = ranked[0], _usual(layout)
+
+    def peak(way: Preparation) -> float:
+        return max(_merit(layout, [seen.of(way.preprocess(size), name)], size) for name in PICTURES)
+
+    own = next((each for each in ranked if _is_usual(each, usual)), None)
+    if own is None or own == first:
+        rival = own
+    elif (own.values, own.order) == (first.values, first.order):
+        rival = None  # of fit and padding the photographs that are not square tell
+    elif peak(own) > NEARLY * peak(first):
+        first, rival = own, first
+    else:
+        rival = next(
+            (
+                e
+                for e in ranked
+                if e.order != first.order and e.values == first.values and e.merit * PRIOR > first.merit
+            ),
+            None,
+        )
+        if rival is not None and rival.order == "rgb":
+            first, rival = rival, first
+    ordered = [first, *(each for each in ranked if each != first)]
+    if rival is None or rival == first:
+        return ordered, ""
+    return ordered, (
+        f"Pictures prepared as {first.words} and as {rival.words} are both answered surely, and no photograph tells "
+        "which it was made for. Choose by a picture of yours."
+    )
+
+
+def _usual(layout: DetectorLayout) -> tuple[str, str, str, str]:
+    """Return the preparation that detectors of a layout are known for, by family or by code of boxes."""
+    known = PRESETS_OF.get(family(layout))
+    if known is not None:
+        return known
+    queries = layout.final and layout.labels is None
+    return USUAL[2] if queries or layout.code.name == CENTERNET else USUAL[0]
 
 
 def chosen_preparations(given: Mapping[str, str]) -> list[Preparation]:

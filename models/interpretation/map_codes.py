@@ -19,7 +19,8 @@ MOST_TOLD = 3
 
 
 def as_maps(tensor: Tensor, *, channels_last: bool = False) -> Tensor:
-    """Return an output as maps (N, C, h, w): (N, C, h, w), (N, h, w) or, with `channels_last`, (N, h, w, C)."""
+    """Return an output as maps (N, C, h, w): (N, C, h, w), (N, h, w), (h, w) or, with `channels_last`, (N, h, w, C)."""
+    tensor = tensor[None] if tensor.ndim == 2 else tensor
     if tensor.ndim == 3:
         return tensor[:, None]
     return tensor.permute(0, 3, 1, 2) if channels_last else tensor

@@ -22,6 +22,7 @@ from models.loading.preprocess import Preprocess
 
 Run = Callable[[Tensor], list[Tensor]]
 LEAST_SIDE, LEAST_TRUE = 8, 1e-3
+LEAST_SIDED = 0.03
 TIMES = (1, 2, 3, 4, 6, 8)
 COARSEST = 8  # input px per cell of maps of classes
 MOST_CLASSES, MOST_POINTS = 256, 150
@@ -59,6 +60,8 @@ def readings(shown: Sequence[Shown], run: Run, origins: Sequence[str], preproces
 
 def orders(tensor: Tensor, size: tuple[int, int]) -> Iterator[bool]:
     """Yield whether channels come last, for each way in which a tensor may be maps of an input of `size` (h, w)."""
+    if tensor.ndim == 2 and tuple(tensor.shape) == tuple(size):
+        yield False  # of one picture, without a dimension for it
     if tensor.ndim not in (3, 4) or len(tensor) != 1:
         return
     for last in (False, True) if tensor.ndim == 4 else (False,):
@@ -116,6 +119,19 @@ class _Maps:
     def within(self) -> bool:
         """Whether all numbers are from 0 to 1."""
         return bool((self.values >= -1e-6).all() and (self.values <= 1 + 1e-4).all())
+
+    @property
+    def crosses(self) -> bool:
+        """Whether numbers lie on both sides of 0, as logits of a mask do and distances do not."""
+        below = float((self.values < 0).float().mean())
+        return LEAST_SIDED < below < 1 - LEAST_SIDED
+
+    @property
+    def unit(self) -> bool:
+        """Whether the three channels of nearly each cell are a vector of length 1 that points anywhere."""
+        if self.count != 3 or not self.crosses:
+            return False
+        return float(((self.values**2).sum(0) - 1).abs().lt(0.02).float().mean()) > 0.95
 
     @property
     def shares(self) -> bool:
@@ -246,11 +262,17 @@ def _segments(seen: _Maps) -> Iterator[Reading]:
         sided = float((logits.abs() > 2).float().mean())
         form = map_codes.INDEPENDENT if seen.within else map_codes.SIGMOID
         made = seen.origin in LIMITS
-        fit = (0.75 if made else 0.35) if seen.within else 0.35
+        fit = (0.75 if made else 0.35) if seen.within else 0.65 if seen.crosses else 0.35
         fit *= 0.5 + 0.5 * sided if seen.likeness() < 0.8 else 0.3
         why = f"{'One map from 0 to 1' if seen.within else 'One map'}, {sided:.0%} of it clearly yes or no."
         title = f"one mask: yes or no for each pixel{'' if seen.within else ' (a sigmoid is taken)'}"
         yield Reading("mask", title, SEGMENTS, fit, (why,), seen.part, SegmentCode(seen.part, form, **code))
+        return
+    if seen.unit:
+        evidence = ("The three numbers of each pixel make a vector of length 1, as directions of surfaces do.",)
+        drawn = PictureCode(seen.part, DIRECT, picture_codes.MINUS_ONE_ONE, seen.times, seen.last)
+        title = "directions of surfaces, drawn as colours: x, y, z from -1 to 1"
+        yield Reading("directions", title, PICTURE, 0.8, evidence, seen.part, drawn)
         return
     same = _coherence(seen)
     why = f"{seen.count} maps; {same:.0%} of neighbouring cells have the same best class"
@@ -293,7 +315,9 @@ def _depth(seen: _Maps) -> Iterator[Reading]:
         rough += [float((maps[..., 1:] - maps[..., :-1]).abs().mean() / spread)]
     smooth, like = sum(rough) / len(rough), seen.likeness()
     fit = 0.6 if smooth < 0.1 and like < 0.7 else 0.3 if like < 0.8 else 0.1
-    fit -= 0.25 if seen.within and seen.origin in LIMITS else 0.0
+    if seen.within and seen.origin in LIMITS:  # a mask is nearly everywhere a clear yes or no
+        fit -= 0.25 * float((torch.logit(seen.values, eps=1e-6).abs() > 2).float().mean())
+    fit -= 0.2 if seen.crosses else 0.0
     fit += 0.1 if float(seen.values.min()) >= 0 and not seen.within else 0.0
     fit = max(fit, 0.5) if _scale(seen)[1] > BEYOND and like > 0.8 else fit  # like the photo, yet no picture
     evidence = f"One number for each cell, changing by {smooth:.2f} of its spread from cell to cell."

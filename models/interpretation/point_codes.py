@@ -17,8 +17,12 @@ HEAT_MAPS, COORDINATES, AXES = "heat maps", "coordinates", "axes"
 SHARES, PIXELS, CENTRED = "shares", "pixels", "-1 to 1"
 XY, YX, APART = "xy", "yx", "x then y"
 KNOWN_COUNTS = (4, 5, 14, 16, 17, 19, 21, 29, 33, 42, 68, 98, 106, 133, 194, 468, 478)
-LIKELY, POSSIBLE = 0.7, 0.3
+# Numbers of points by how many numbers each has: x y; x y z, or with a score; x y z, visibility, presence (BlazePose).
+COUNTS = {2: KNOWN_COUNTS, 3: (17, 21, 33, 68, 468, 478), 5: (33, 39)}
+LIKELY, ALIKE, POSSIBLE = 0.7, 0.55, 0.3
+MANY = 60  # numbers
 MOSTLY = 0.6
+GROUPS = {2: "pairs", 3: "triples", 5: "quintuples"}
 LEAST_SPREAD = 0.11  # of points along each axis, in shares of the picture
 
 
@@ -135,27 +139,40 @@ def may_be(row: Tensor, size: tuple[int, int], *, sure: bool = False) -> bool:
     Where pictures are prepared as in training, which is `sure`, they lie in it and apart. Otherwise prepared they lie
     elsewhere, but still more of them in the picture than out of it.
     """
-    if row.shape[1] % 2 or row.shape[1] < 4:
+    if row.shape[1] < 4:
         return False
-    codes = [each.how for each in _coordinates(row, PointCode(0, COORDINATES), size, fit=LIKELY)]
+    own = [PointCode(0, COORDINATES, width=width) for width in widths(row.shape[1])]
+    codes = [each.how for code in own for each in _coordinates(row, code, size, fit=LIKELY)]
     return any(_spread(code, row, size) if sure else _inside(code, row, size) > MOSTLY for code in codes)
 
 
-def of_vector(rows: Tensor, part: int, size: tuple[int, int]) -> list[Reading]:
-    """Return the readings of vectors (N, K) for N photos as coordinates of K / 2 points, likely ones first.
+def widths(count: int) -> list[int]:
+    """Return how many numbers each point may have where a vector of `count` is points of a usual number."""
+    return [width for width, known in COUNTS.items() if count % width == 0 and count // width in known]
 
-    Landmarks lie in the picture and hardly differ between photos, while scores of classes do.
+
+def of_vector(rows: Tensor, part: int, size: tuple[int, int], *, named: bool = False) -> list[Reading]:
+    """Return the readings of vectors (N, K) for N photos as coordinates of points, likely ones first.
+
+    Landmarks lie in the picture and hardly differ between photos, while scores of classes do. Those of an output that
+    is `named` so need only lie in it.
     """
     count = rows.shape[1]
-    if count % 2 or count < 4:
+    own = widths(count) or [2]
+    if (own == [2] and count % 2) or count < 4:
         return []
-    codes = [PointCode(part, COORDINATES)]
-    fit = POSSIBLE if count // 2 in KNOWN_COUNTS else 0.15
+    codes = [PointCode(part, COORDINATES, width=width) for width in own]
+    fit = POSSIBLE if widths(count) else 0.15
     spread = rows.std(1).mean()
     moved = (rows - rows.mean(0)).abs().mean() if len(rows) > 1 else spread
-    if count // 2 in KNOWN_COUNTS and count >= 8 and moved < 0.5 * spread:
+    if widths(count) and count >= 8 and moved < 0.5 * spread:
         fit = LIKELY
     found = [each for code in codes for each in _coordinates(rows, code, size, fit=fit)]
+    if named:
+        return [replace(e, fit=_inside(e.how, rows, size) * (LIKELY if e == found[0] else POSSIBLE)) for e in found]
+    if fit < ALIKE and widths(count) and count >= MANY and found and _inside(found[0].how, rows, size) > 0.95:
+        found[0] = replace(found[0], fit=ALIKE)  # so many numbers that all lie in the picture are hardly scores: asked
+        return found
     return [each if _spread(each.how, rows, size) else replace(each, fit=min(each.fit, POSSIBLE)) for each in found]
 
 
@@ -192,7 +209,7 @@ def _coordinates(rows: Tensor, code: PointCode, size: tuple[int, int], *, fit: f
     found = []
     for order in dict.fromkeys((first, XY, YX, *((APART,) if code.width == 2 else ()))):
         own = PointCode(code.part, COORDINATES, unit, order, code.width, scored)
-        evidence = f"{count} {'triples' if code.width == 3 else 'pairs'} of numbers from {low:.3g} to {high:.3g}"
+        evidence = f"{count} {GROUPS[code.width]} of numbers from {low:.3g} to {high:.3g}"
         evidence += f", taken as {unit} of the input" if unit != PIXELS else ", taken as pixels of the input"
         title = f"landmarks: coordinates of {count} points in {unit}, {order}"
         name = f"points-{unit.replace(' ', '')}-{order.replace(' ', '-')}"

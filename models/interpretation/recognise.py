@@ -81,17 +81,17 @@ def propose(pictures: Sequence[Outputs], size: tuple[int, int], *, stated: State
     found: list[Proposal] = []
     listed = [Proposal(*each) for each in final_rows.propose(pictures, size, classes=stated.classes)]
     if listed and final_rows.may_be(pictures[0]):  # lists of boxes, scores and labels lie on no grid
-        return sorted(listed, key=_rank, reverse=True)
+        return sorted(listed, key=rank, reverse=True)
     for tables in gather(pictures[0], size):
         found += _of_grid(tuple(tables), pictures, size, stated)
     for layout, evidence in anchored_rows.hypotheses(pictures, size):
         own = fit(layout, pictures, size)
         found.append(Proposal(layout, own, (*evidence, f"boxes of neighbouring anchors agree by {own:.2f}")))
     found += listed
-    return sorted(found, key=_rank, reverse=True)
+    return sorted(found, key=rank, reverse=True)
 
 
-def _rank(proposal: Proposal) -> tuple[bool, int, bool, float]:
+def rank(proposal: Proposal) -> tuple[bool, int, bool, float]:
     """Order proposals: sound ones, those that explain more outputs, boxes that need no decoding, then by fit."""
     layout = proposal.layout
     sound = proposal.fit > LEAST_AGREEMENT

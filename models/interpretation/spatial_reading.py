@@ -20,7 +20,7 @@ from models.interpretation.colour_readings import Colours
 from models.interpretation.map_codes import SegmentCode
 from models.interpretation.map_readings import Shown
 from models.interpretation.network_reading import PICTURE, SEGMENTS, SURE, Reading, ranked
-from models.interpretation.picture_codes import DIRECT, INPUT, PictureCode
+from models.interpretation.picture_codes import DIRECT, INPUT, PictureCode, resized
 from models.interpretation.point_codes import PointCode
 from models.loading.preprocess import Preprocess
 from models.loading.preprocess_presets import PRESETS
@@ -32,6 +32,8 @@ Named = Sequence[tuple[str, Tensor]]
 Prepare = Callable[[str], tuple[Preprocess, dict[str, dict[str, Any]]]]
 COLOURS, VALUE = ("red", "green", "blue"), ("value",)
 FEATURES_FIT = 0.45  # from which a reading comes before that of features
+OTHER_SCALES, NEARLY_ALL = ("imagenet", "zero_one", "minus_one_one", "zero_255"), 0.999
+FEWEST_GREYS, LIKE_THE_PHOTO = 65, 0.5
 CLOSE = 0.15  # difference of two readings' fits that no number decides
 
 
@@ -80,7 +82,10 @@ def read(
         with torch.no_grad():
             return [t.cpu() for t in numbers(run(x.to(device)))]
 
-    found = _of_labels(shown) if whole else [*map_readings.readings(shown, again, origins, preprocess)]
+    if whole:
+        found = _of_labels(shown) or _of_whole_pictures(shown, again, preprocess)
+    else:
+        found = [*map_readings.readings(shown, again, origins, preprocess)]
     if not whole:
         size = preprocess.size
         found += [*point_codes.readings(shown[0].floats, size), *sequence_readings.by_shape(shown[0].floats, size)]
@@ -88,7 +93,8 @@ def read(
     if not found:
         return None
     best = ranked(found)[0]
-    if isinstance(best.how, PictureCode) and (scale := _other_scale(best, preprocess, offered)):
+    # Whole numbers come out from 0 to 255 however values go in.
+    if not whole and isinstance(best.how, PictureCode) and (scale := _other_scale(best, preprocess, offered)):
         preprocess, offered = prepare(scale)
         shown = _shown(run, preprocess)
         found = [*map_readings.readings(shown, again, origins, preprocess)]
@@ -99,6 +105,8 @@ def read(
         )
     readings = ranked(found)
     asks = question(readings) or (colours.question if colours and readings[0] == colours.reading else "")
+    if not asks and readings[0].kind == SEGMENTS and "input" in offered:
+        asks = _of_nothing(readings[0].how, shown, offered, lambda name: prepare(name)[0], run)
     return SpatialReading(readings, preprocess, offered, asks)
 
 
@@ -132,18 +140,65 @@ def _other_scale(best: Reading, preprocess: Preprocess, offered: dict[str, dict[
     return "" if same else how.scale
 
 
+def _of_nothing(
+    how: SegmentCode,
+    shown: Sequence[Shown],
+    offered: dict[str, dict[str, Any]],
+    prepared: Callable[[str], Preprocess],
+    run: Callable[[Tensor], Named],
+) -> str:
+    """Return a question where a network sees one class in all of two photographs, "" where it sees more."""
+    if not _uniform(how, shown):
+        return ""
+    titles, own = offered["input"]["titles"], offered["input"]["choices"][0]
+    for name in OTHER_SCALES:
+        if name in offered["input"]["choices"] and name != own and not _uniform(how, _shown(run, prepared(name))):
+            return (
+                f"With values {titles[own]} it sees nothing in two photographs, with {titles[name]} it does. How "
+                "values are scaled no file tells: choose by a picture of yours."
+            )
+    return (
+        f"With values {titles[own]} it sees nothing in two photographs. If it was trained on other values, such as "
+        "each picture less its own mean, by its own deviation, as nnU-Net does, its answers are not those to expect."
+    )
+
+
+def _uniform(how: SegmentCode, shown: Sequence[Shown]) -> bool:
+    """Return whether nearly all cells of photographs have one class, the same in all of them."""
+    labels = torch.cat([how.scores(each.floats).argmax(1).flatten() for each in shown])
+    return float(labels.bincount().max()) > NEARLY_ALL * len(labels)
+
+
 def _of_labels(shown: Sequence[Shown]) -> list[Reading]:
     """Return the readings of whole numbers: each is the class of a pixel."""
     found = []
     for part, tensor in enumerate(shown[0].floats):
         size = (int(shown[0].x.shape[-2]), int(shown[0].x.shape[-1]))
-        if any(True for _ in map_readings.orders(tensor, size)) and (tensor.ndim == 3 or tensor.shape[1] == 1):
+        for last in map_readings.orders(tensor, size):
+            if map_codes.as_maps(tensor, channels_last=last).shape[1] != 1 or _grey(shown, part):
+                continue
             count = int(max(float(each.floats[part].max()) for each in shown)) + 1
-            code = SegmentCode(part, map_codes.LABELS, classes=max(count, 2))
+            code = SegmentCode(part, map_codes.LABELS, channels_last=last, classes=max(count, 2))
             evidence = (f"Whole numbers from 0 to {count - 1}, as argmax gives: no scores are left to explain.",)
             title = "segmentation: the class of each pixel"
             found.append(Reading("segments-labels", title, SEGMENTS, 0.9, evidence, part, code))
     return found
+
+
+def _grey(shown: Sequence[Shown], part: int) -> bool:
+    """Return whether whole numbers of one channel are grey values, not classes: many, and like the photograph."""
+    values = shown[0].floats[part].reshape(1, 1, *[n for n in shown[0].floats[part].shape if n != 1])
+    if len(values.unique()) < FEWEST_GREYS:
+        return False
+    photo = resized(shown[0].plain, (int(values.shape[-2]), int(values.shape[-1]))).mean(1, keepdim=True)
+    both = torch.stack([values.flatten(), photo.flatten()]).double()
+    return bool(torch.corrcoef(both)[0, 1].abs() > LIKE_THE_PHOTO)
+
+
+def _of_whole_pictures(shown: Sequence[Shown], run: Callable[[Tensor], list[Tensor]], way: Preprocess) -> list[Reading]:
+    """Return the readings of whole numbers from 0 to 255 as pictures."""
+    found = map_readings.readings(shown, run, [""] * len(shown[0].floats), way)
+    return [each for each in found if each.kind == PICTURE]
 
 
 def names(reading: Reading, outputs: Named, size: tuple[int, int], given: Sequence[str]) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """A network's outputs as tables: one row for each box it may have found, gathered over pyramid levels.
 
 Outputs come as (N, R, K), transposed as (N, K, R), as maps (N, K, h, w), as maps with anchors (N, A, h, w, K) or packed
-(N, A * K, h, w), and one for each level or all in one. A `View` says how one output is read as rows; a `Table` is the
+(N, A * K, h, w), with channels last as (N, h, w, K), (N, h, w, A, K) or (N, h, w, A * K), and one for each level or all
+in one. A `View` says how one output is read as rows; a `Table` is the
 views of all its levels, one after the other.
 """
 
@@ -16,6 +17,8 @@ from torch import Tensor
 from models.interpretation.grids import FIRST, LAST, Grid, fitting, level_of
 
 ROWS, COLUMNS, MAP, ANCHOR_MAP, PACKED_MAP = "rows", "columns", "map", "anchor map", "packed map"
+LAST_MAP, LAST_ANCHOR_MAP, LAST_PACKED_MAP = "last_map", "last_anchor_map", "last_packed_map"
+FLAT_MAPS = (MAP, LAST_MAP)
 BARE = "bare rows"  # (R, K), without a dimension for N
 WIDEST = 2000
 LEAST_ROWS = 32
@@ -48,6 +51,12 @@ class View:
                 return tensor.flatten(2).transpose(1, 2)
             case "anchor map":
                 return tensor.flatten(1, 3)
+            case "last_map":
+                return tensor.flatten(1, 2)
+            case "last_anchor_map":
+                return tensor.flatten(1, 3)
+            case "last_packed_map":
+                return tensor.unflatten(3, (self.anchors, -1)).flatten(1, 3)
             case "packed map":
                 split = tensor.unflatten(1, (self.anchors, -1))  # (N, A, K, h, w)
                 return split.permute(0, 1, 3, 4, 2).flatten(1, 3)
@@ -122,7 +131,9 @@ def _by_level(outputs: Sequence[tuple[str, Tensor]], size: tuple[int, int]) -> l
             own = [piece for piece in pieces if piece[-1] == per_cell]
             strides = tuple(sorted({stride for _, _, _, stride, _, _ in own}))
             groups = _groups(own, strides)
-            alone = len(strides) == 1 and (len(groups) == 1 or any(v.form != MAP for g in groups for _, v in g))
+            alone = len(strides) == 1 and (
+                len(groups) == 1 or any(v.form not in FLAT_MAPS for g in groups for _, v in g)
+            )
             if not groups or (
                 alone and per_cell != DARKNET
             ):  # one map of one size is what any network of features gives
@@ -141,11 +152,16 @@ def _pieces(tensor: Tensor, size: tuple[int, int], packed: int) -> list[tuple[st
     """Return (form, stride, columns, rows per cell) of the ways in which a tensor is one level."""
     height, width = size
     found: list[tuple[str, int, int, int]] = []
-    if tensor.ndim == 5 and tensor.shape[1] <= 9:
+    if tensor.ndim == 5:
         for stride in (8, 16, 32, 64):
-            if tensor.shape[2:4] == (-(-height // stride), -(-width // stride)):
+            cells = (-(-height // stride), -(-width // stride))
+            if tensor.shape[2:4] == cells and tensor.shape[1] <= 9:
                 found.append((ANCHOR_MAP, stride, tensor.shape[4], tensor.shape[1]))
-    elif tensor.ndim == 4 and min(tensor.shape[2:]) > 1:
+            elif tensor.shape[1:3] == cells and tensor.shape[3] <= 9:
+                found.append((LAST_ANCHOR_MAP, stride, tensor.shape[4], tensor.shape[3]))
+        if found or tensor.shape[1] <= 9:
+            return found
+    if tensor.ndim == 4 and min(tensor.shape[2:]) > 1:
         for stride in (4, 8, 16, 32, 64, 128):
             if tensor.shape[2:4] == (-(-height // stride), -(-width // stride)):
                 if packed == 1:
@@ -154,6 +170,8 @@ def _pieces(tensor: Tensor, size: tuple[int, int], packed: int) -> list[tuple[st
                     continue
                 elif tensor.shape[1] % packed == 0 and tensor.shape[1] // packed >= 5:
                     found.append((PACKED_MAP, stride, tensor.shape[1] // packed, packed))
+        if not found:
+            found += _channels_last(tensor, size, packed)
     elif packed == 1 and tensor.ndim >= 2:
         rows = flat_rows(tensor)
         if rows.ndim == 3:
@@ -161,6 +179,19 @@ def _pieces(tensor: Tensor, size: tuple[int, int], packed: int) -> list[tuple[st
             if not found and rows.shape[1] >= 4:
                 found += [(COLUMNS, stride, rows.shape[1], n) for stride, n in level_of(rows.shape[2], size) if n == 1]
     return found
+
+
+def _channels_last(tensor: Tensor, size: tuple[int, int], packed: int) -> list[tuple[str, int, int, int]]:
+    """Return (form, stride, columns, rows per cell) of the ways in which (N, h, w, K), as of Keras, is one level."""
+    columns = int(tensor.shape[3])
+    strides = [s for s in (4, 8, 16, 32, 64, 128) if tensor.shape[1:3] == (-(-size[0] // s), -(-size[1] // s))]
+    if packed == 1:
+        return [(LAST_MAP, stride, columns, 1) for stride in strides]
+    if packed == DARKNET and (strides != [32] or columns not in DARKNET_COLUMNS):
+        return []
+    if columns % packed or columns // packed < 5:
+        return []
+    return [(LAST_PACKED_MAP, stride, columns // packed, packed) for stride in strides]
 
 
 def _groups(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from models.interpretation.network_reading import CLASSES, VALUES, Reading, ranked
+from models.interpretation.network_reading import CLASSES, FEATURES, VALUES, Reading, ranked
 from models.loading import heads
 from models.loading.heads import Head
 
@@ -25,6 +26,22 @@ def readings(head: Head, part: int, features: Reading, points: Sequence[Reading]
         found.append(Reading(features.id, title, features.kind, SURE, (head.evidence,), features.part))
     found += [_of(head, kind, part, POSSIBLE) for kind in kinds if embedding or kind != head.kind]
     return ranked([*found, *([] if embedding or _settled(head) else points), features])
+
+
+def named(
+    head: Head, part: int, features: Reading, points: Sequence[Reading], *, told: str, name: str
+) -> tuple[Head, tuple[Reading, ...]]:
+    """Return the head and its readings where an output's `name` tells its kind, as far as the numbers leave it open."""
+    if told and head.kind == heads.LOGITS:
+        evidence = f"Nothing in its numbers tells what they are, but the output is named {name}."
+        if told == VALUES:
+            head = replace(head, kind=heads.VALUES, evidence=evidence)
+        elif told == FEATURES:
+            own = Reading(features.id, features.title, features.kind, SURE, (evidence,), features.part)
+            return head, ranked([own, *readings(head, part, features, points)])
+        elif points:
+            points = [replace(each, evidence=(*each.evidence, evidence)) for each in points]
+    return head, readings(head, part, features, points)
 
 
 def _of(head: Head, kind: str, part: int, fit: float) -> Reading:

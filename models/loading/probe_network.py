@@ -39,20 +39,21 @@ from models.loading import (
     filled_inputs,
     first_pass,
     heads,
+    pair_preparation,
     pass_behaviour,
     preprocess_presets,
+    score_vectors,
     unread_outputs,
 )
 from models.loading.asked_passes import AskedPasses
 from models.loading.first_pass import Output, all_tensors, device_of, in_channels
 from models.loading.heads import Head
 from models.loading.preprocess import Preprocess
-from models.loading.returned_tensors import is_vector, numbers, parts, tensors_of
+from models.loading.returned_tensors import numbers, parts, tensors_of
 from models.loading.wanted_inputs import Size
 from models.pictures import images
 from models.types import Refusal
 
-NAMED = ("logits", "scores", "out", "output", "probabilities", "probs")
 PICTURE, OTHER_PICTURE = PHOTOS / "astronaut.jpg", PHOTOS / "coffee.jpg"
 CLASSES, BOXES, OFFSETS, CELLS, FEATURES = "classes", "boxes", box_rows.OFFSETS, "cells", "features"
 TASKS = {
@@ -325,6 +326,7 @@ def _detector(seen: _Seen) -> tuple[Found, Card] | None:
     layout: DetectorLayout = reading.how
     more: dict[str, Any] = {"layout": layout, "readings": readings, "reading": reading}
     found = Found(BOXES, read.preprocess, seen.channels, 0, plain=False, beyond=seen.beyond, boxes=DECODED, **more)
+    found = replace(found, question=read.question)
     if found.origins is not None:
         found = replace(found, serves=OFFSETS if found.origins.anchored else CELLS)
     assumptions = {k: {**v, "value": assumed[k]} for k, v in offered.items()}
@@ -339,7 +341,7 @@ def _rows_of_boxes(seen: _Seen) -> tuple[Found, Card] | None:
     pairs = box_pairs.pairs(seen.output.tensors)
     if not pairs or seen.wanted == FEATURES:
         return None
-    preprocess, more = seen.prepared(boxes=True)
+    preprocess, more, unsure = _prepared_pair(seen, *pairs[0][:2])
     readings: list[Reading] = []
     asked: dict[str, dict[str, dict[str, Any]]] = {}
     for number, (part, place, fit) in enumerate(pairs):
@@ -364,11 +366,31 @@ def _rows_of_boxes(seen: _Seen) -> tuple[Found, Card] | None:
     queries = centred and not pyramid and rows.shape[1] <= final_rows.MOST_ROWS
     own = replace(reading, how=boxes)
     serves = OFFSETS if assumed["boxes"] == OFFSETS else BOXES
-    asks = spatial_reading.question(readings)
+    asks = spatial_reading.question(readings) or unsure
     found = Found(serves, preprocess, seen.channels, part, plain=False, beyond=seen.beyond, question=asks)
     every = tuple(own if each.id == own.id else each for each in readings)
     found = replace(found, boxes=boxes, queries=queries, readings=every, reading=own)
     return found, _with_findings(seen, found, rows, offered, assumed)
+
+
+def _prepared_pair(seen: _Seen, part: int, place: int) -> tuple[Preprocess, dict[str, dict[str, Any]], str]:
+    """Return how pictures are prepared for scores and boxes as two outputs, the assumptions in it, and a question."""
+    preprocess, more = seen.prepared(boxes=True)
+    told = "input" not in more or "input" in seen.given or seen.channels != 3
+    if told or seen.prepared("imagenet", boxes=True)[0] == preprocess:  # what norms keep tells it
+        return preprocess, more, ""
+    count = seen.output.tensors[part][1].shape[1]
+    pyramid = any(len(grid.strides) > 1 for grid in grids.fitting(count, seen.size))
+    pair = pair_preparation.Pair(part, place, _anchors(seen, part), seen.size)
+    run = Found(BOXES, preprocess, seen.channels, part, plain=False, beyond=seen.beyond).runner(seen.asked)
+    queries = not pyramid and count <= final_rows.MOST_ROWS
+
+    def prepared(name: str) -> Preprocess:
+        return seen.prepared(name, boxes=True)[0]
+
+    with pass_behaviour.kept(seen.net):
+        name, asks = pair_preparation.chosen(run, pair, prepared, device_of(seen.net), queries=queries)
+    return *seen.prepared(name, boxes=True), asks
 
 
 def _anchors(seen: _Seen, part: int) -> Mapping[str, Any]:
@@ -391,7 +413,7 @@ def _pair_reading(seen: _Seen, places: tuple[int, int], how: Boxes, fit: float, 
 def _vector(seen: _Seen, made: Mapping[int, tuple[str, int]]) -> tuple[Found, Card] | None:
     """Return the findings on a network that returns a vector of numbers, None for any other."""
     tensors, card, net = seen.output.tensors, seen.card, seen.net
-    part, rows = _scores(seen.output, size=seen.size, made=made)
+    part, rows = score_vectors.scores_of(seen.output, size=seen.size, made=made)
     if part < 0:
         return None
     offered = dict(seen.offered)
@@ -405,7 +427,10 @@ def _vector(seen: _Seen, made: Mapping[int, tuple[str, int]]) -> tuple[Found, Ca
     scores = tensors[part][1]
     known = scores.flatten(1).shape[1], made.get(id(scores), ("", 0))[0]
     head = heads.recognised(found.runner(seen.asked), part, preprocess, device_of(net), card.about, known=known)
-    readings = vector_readings.readings(head, part, seen.features(), _points(seen, found, head))
+    name = score_vectors.name_of(all_tensors(seen.output.raw), part, str(card.about.get("output name", "")))
+    told = "" if heads.KEY in card.about else score_vectors.told_by_name(name)
+    points = _points(seen, found, head, named=told == network_reading.POINTS)
+    head, readings = vector_readings.named(head, part, seen.features(), points, told=told, name=name)
     if head.kind == heads.EMBEDDING:
         head = replace(head, kind=heads.VALUES)
     scores = seen.given.get(heads.KEY, "")
@@ -426,12 +451,17 @@ def _vector(seen: _Seen, made: Mapping[int, tuple[str, int]]) -> tuple[Found, Ca
     return found, _with_findings(seen, found, tensors[part][1], offered, {**assumed, network_reading.KEY: reading.id})
 
 
-def _points(seen: _Seen, found: Found, head: Head) -> list[Reading]:
-    """Return the readings of a vector as coordinates; two photos tell whether they hardly differ, as landmarks do."""
-    if head.kind != heads.LOGITS or head.count // 2 not in point_codes.KNOWN_COUNTS:
+def _points(seen: _Seen, found: Found, head: Head, *, named: bool) -> list[Reading]:
+    """Return the readings of a vector as coordinates; two photos tell whether they hardly differ, as landmarks do.
+
+    Where it is `named` as points, such as landmarks, lying in the picture suffices.
+    """
+    if head.kind != heads.LOGITS or not point_codes.widths(head.count):
         return []
     way, run = found.preprocess, found.runner(seen.asked)
     first = seen.output.tensors[found.part][1].flatten(1).float().cpu()
+    if named:
+        return point_codes.of_vector(first, found.part, seen.size, named=True)
     if not point_codes.may_be(first, seen.size):
         return point_codes.of_vector(first, found.part, seen.size)
     rows = []
@@ -494,26 +524,6 @@ def _features_alone(
         FEATURES, preprocess, seen.channels, reading.part, False, beyond=seen.beyond, readings=readings, reading=reading
     )
     return found, _with_findings(seen, found, seen.output.tensors[reading.part][1], offered, seen.checked(offered))
-
-
-def _scores(output: Output, *, size: Size, made: Mapping[int, tuple[str, int]]) -> tuple[int, list[int]]:
-    """Return the index of the scores among the tensors of one picture, -1 if there are none, and those of all vectors.
-
-    Among several vectors, one with a telling name is chosen, else the one computed last, because the others led to it.
-    """
-    tensors = output.tensors
-    rows = [i for i, (_, t) in enumerate(tensors) if is_vector(t)]
-    named = [i for i in rows if tensors[i][0].rpartition(".")[2] in NAMED]
-    redrawn = any(t.ndim == 4 and t.shape[2:] == size and t.shape[1] in (1, 3) for _, t in tensors)
-    if named or (rows and (len(rows) == 1 or not redrawn)):
-        main = [i for i in rows if not _aside(tensors[i][0])] or rows
-        return (named or [max(main, key=lambda i: (made.get(id(tensors[i][1]), ("", 0))[1], i))])[0], rows
-    return -1, rows
-
-
-def _aside(name: str) -> bool:
-    """Return whether a part of the output has an auxiliary head's name."""
-    return name.rpartition(".")[2].lower().startswith("aux")
 
 
 def _on_picture(seen: _Seen, found: Found, boxes: int) -> tuple[Tensor, Tensor]:

@@ -55,6 +55,8 @@ def open_model(base: str, assumed: Mapping[str, str], context: Context) -> Opene
         net, shape, more, kind, written, told = _read(file, context)
     names = onnx_metadata.names(written)
     about: dict[str, Any] = {"program": kind, "input": shape, **card.about}
+    if kind == "ONNX" and len(written.graph.output) == 1:
+        about["output name"] = written.graph.output[0].name
     if task := onnx_metadata.task(written):
         about["written task"] = task
     if onnx_metadata.is_classifier(written) and "preprocessing" not in about:

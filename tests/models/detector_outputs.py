@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -417,6 +418,14 @@ def segments(seed: int) -> tuple[Outputs, Scene]:
 FORMS = ("rows", "v7", "efficient", "mmdet", "tf", "rtdetr", "ssd")
 
 
+def _channels_last(make: Any, order: tuple[int, ...] = (0, 2, 3, 1)) -> Any:
+    def made(seed: int) -> Any:
+        outputs, told = make(seed)
+        return [(name, values.transpose(order)) for name, values in outputs], told
+
+    return made
+
+
 def _with(layout: Callable[..., tuple[Outputs, Scene]], **settings: object) -> Layout:
     return lambda seed: layout(seed, **settings)
 
@@ -435,6 +444,8 @@ LAYOUTS: dict[str, Layout] = {
     "v5, packed maps": _with(v5_raw, packed=True),
     "v5 of 1 class, raw maps": _with(v5_raw, classes=1),
     "v3, packed maps": _with(v5_raw, packed=True, v3=True),
+    "v3, maps as Keras gives them": _channels_last(_with(v5_raw, packed=True, v3=True)),
+    "v3, maps with anchors and channels last": _channels_last(_with(v5_raw, v3=True), (0, 2, 3, 1, 4)),
     "v2 of 80 classes": v2_raw,
     "v2 of 20 classes": _with(v2_raw, classes=20),
     "v8, raw maps": v8_raw,

@@ -97,6 +97,18 @@ NETWORKS: dict[str, tuple[nn.Module, str, bool]] = {
     ),
     "one mask": (Does(lambda x: (40 * (x[:, :1] - x[:, 1:2] - 0.05)).sigmoid()), "mask", False),
     "labels of pixels": (Does(lambda x, layer: layer(x).argmax(1), mixed(5)), "segments-labels", False),
+    "labels without a batch": (Does(lambda x, layer: layer(x).argmax(1)[0].int(), mixed(5)), "segments-labels", False),
+    "labels, channels last": (
+        Does(lambda x, layer: layer(x).argmax(1)[..., None].to(torch.uint8), mixed(5)), "segments-labels", False
+    ),
+    "a picture in whole numbers": (
+        Does(lambda x: (255 * (1 - blurred(x))).clamp(0, 255).permute(0, 2, 3, 1).to(torch.uint8)), "picture", False
+    ),
+    "directions of surfaces": (
+        Does(lambda x, layer: functional.normalize(layer(blurred(x))), mixed(3)), "directions", False
+    ),
+    "one mask's logits": (Does(lambda x: 40 * blurred(x[:, :1] - x[:, 1:2] - 0.05)), "mask", True),
+    "nearness of a sigmoid": (Does(lambda x: (deep(x)[:, None] / 20 - 0.8).sigmoid()), "depth", True),
     "heat maps": (Does(heat), "heat-maps", False),
     "depth": (Does(deep), "depth", False),
     "coordinates": (Does(points, nn.Linear(48, 34)), "points-shares-xy", True),

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "assets" / "samples"
 PHOTOS = ROOT / "assets" / "photos"
 DIGITS = ROOT / "assets" / "digits"
+ANSWERS = {"detect", "classify", "generated", "pixel_likelihood", "translate"}  # each model gives one of them
 BUNDLED = ROOT / "assets" / "models"
 LIMIT_S = 120.0
 CELLS = "cells-faster-rcnn"
@@ -69,7 +70,7 @@ class Studio:
             partial = any(answer.meta.get("partial") for _, answer in session.results.values())
             return not (session.jobs.busy or session.reading or session.stale or partial or session.truths.reading)
 
-        self.wait(lambda: idle() and session.results.keys() & {"detect", "classify", "generated", "pixel_likelihood"})
+        self.wait(lambda: idle() and session.results.keys() & ANSWERS)
 
     def take(self, name: str) -> None:
         """Save what the window shows once it has settled."""
@@ -283,24 +284,51 @@ def likelihood(studio: Studio) -> None:
     studio.take("likelihood")
 
 
+def translation(studio: Studio) -> None:
+    """Take the pictures of networks that turn pictures into pictures, of style, and of a generator that grows."""
+    store, session, window = studio.store, studio.session, studio.window
+    shown: tuple[tuple[str, Path, str, dict[str, Any]], ...] = (
+        ("digits-cyclegan", DIGITS / "5.png", "cycle", {}),
+        ("photos-colouring", PHOTOS / "coffee.jpg", "translate", {}),
+        ("photos-resnet", PHOTOS / "cat.jpg", "style", {"style": str(PHOTOS / "coffee.jpg")}),
+    )
+    for model, picture, panel, settings in shown:
+        window.arrange()
+        store.update(store.document.with_sources(()))
+        session.open_paths([picture])
+        opened(studio, model)
+        store.update(store.document.with_value(panel, **settings))
+        window.docks.show(panel)
+        studio.take(panel)
+    window.arrange()
+    store.update(store.document.with_sources(()))
+    opened(studio, "digits-progan")
+    store.update(store.document.with_latent(code="seed:3", at=-1).with_value("growth", position=2.5))
+    window.docks.show("growth")
+    studio.take("growth")
+
+
 def korean(out: Path) -> None:
     """Take the picture of the window in Korean, in a process of its own, as texts are chosen at the start."""
     command = [sys.executable, str(ROOT / "main.py"), "--sample", "--language", "ko"]
     subprocess.run([*command, "--theme", "light", "--screenshot", str(out / "korean.png")], check=True)
 
 
+PARTS = {"training": training, "heat-maps": heat_maps, "translation": translation}
+
+
 def main() -> None:
     """Take every picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--only", choices=("training", "heat-maps"), help="only these pictures")
+    parser.add_argument("--only", choices=tuple(PARTS), help="only these pictures")
     parser.add_argument("--data", type=Path, help="folder with bccd.zip; without it the cells are left out")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     os.environ["VITRINE_HOME"] = tempfile.mkdtemp()
     studio = Studio(options.out)
     if options.only:
-        {"training": training, "heat-maps": heat_maps}[options.only](studio)
+        PARTS[options.only](studio)
         studio.window.close()
         return
     digits(studio)
@@ -316,6 +344,7 @@ def main() -> None:
     own(studio)
     latent(studio)
     likelihood(studio)
+    translation(studio)
     studio.window.close()
     korean(options.out)
 

@@ -26,15 +26,18 @@ def training_parser(
 ) -> argparse.ArgumentParser:
     """Return a parser with those options and their defaults; `data` says what is in the data folder.
 
-    A script counts either `steps` or `epochs`. One that trains several `architectures` asks for the name of one.
+    A script counts `steps` or `epochs`, or has an option of its own for it. One that trains several `architectures`
+    asks for the name of one.
     """
     parser = argparse.ArgumentParser(description=description)
     if architectures:
         parser.add_argument("--architecture", choices=sorted(architectures), required=True)
     parser.add_argument("--data", type=Path, required=True, help=data)
     parser.add_argument("--out", type=Path, required=True, help="where the weights go (.safetensors)")
-    name, count = ("--steps", steps) if steps else ("--epochs", epochs)
-    parser.add_argument(name, type=int, default=count)
+    if steps:
+        parser.add_argument("--steps", type=int, default=steps)
+    if epochs:
+        parser.add_argument("--epochs", type=int, default=epochs)
     parser.add_argument("--batch", type=int, default=batch)
     parser.add_argument("--rate", type=float, default=rate, help=rate_help)
     parser.add_argument("--seed", type=int, default=0)

@@ -20,15 +20,16 @@ from models.bundled.gan import draw
 from models.bundled.lenet import digits_lenet
 from models.bundled.progressive import LAST, SIDES_PX, ProgressiveGAN, digits_progan, real_at, scaled_start
 from models.cards import card as cards
-from models.training.gan import bounded
 from models.training.measure import SEED, body, gan_figures, load, rounded
 from models.training.mnist import digits, unit
+from models.training.options import DIGITS, begun, training_parser
 from models.training.store import save_card, save_weights
 
 TITLE = "Handwritten digits, from 4 to 32 px (progressive GAN)"
 BETAS = (0.0, 0.99)
 EMA = 0.998
 SAVE_EVERY_STEPS = 100
+PENALTY_EVERY_STEPS = 4  # four times as strong then (lazy regularisation; Karras et al. 2020, section 3.1)
 FIGURES = {"count": 10_000, "of_manifold": 2_000}
 
 
@@ -41,22 +42,16 @@ def positions(fade: list[int], stay: list[int]) -> Iterator[float]:
             yield float(level)
 
 
-def plain(net: ProgressiveGAN, generator: nn.Module) -> ProgressiveGAN:
-    """Return a new network to be stored, with an averaged generator and the constrained weights made permanent."""
-    stored = digits_progan()
-    stored.generator.load_state_dict(generator.state_dict())
-    net.discriminator.eval()
-    for name, parameter in stored.discriminator.named_parameters():
-        *path, last = name.split(".")
-        parameter.data.copy_(getattr(net.discriminator.get_submodule(".".join(path)), last))
-    net.discriminator.train()
-    return stored
+def penalty(discriminator: nn.Module, real: Tensor, position: float) -> Tensor:
+    """Return half the mean squared gradient of the logits in real pictures (R1; Mescheder et al. 2018, equation 9)."""
+    real = real.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(discriminator(real, position).sum(), real, create_graph=True)
+    return slope.square().flatten(1).sum(1).mean() / 2
 
 
 def train(net: ProgressiveGAN, pictures: Tensor, options: argparse.Namespace) -> None:
-    """Train with the non-saturating loss and spectral norms on the critic; save averaged weights as it grows."""
+    """Train with the non-saturating loss and R1 on the critic; save averaged weights as it grows."""
     rng = torch.Generator().manual_seed(options.seed)
-    bounded(net.discriminator)
     average = AveragedModel(net.generator, multi_avg_fn=get_ema_multi_avg_fn(EMA))
     maker = torch.optim.Adam(net.generator.parameters(), options.rate, BETAS)
     judge = torch.optim.Adam(net.discriminator.parameters(), 2 * options.rate, BETAS)
@@ -72,8 +67,11 @@ def train(net: ProgressiveGAN, pictures: Tensor, options: argparse.Namespace) ->
         made = net.generator(draw(net.latent, options.batch, rng), position)
         of_real, of_made = net.discriminator(torch.cat([real, made.detach()]), position).chunk(2)
         judged = functional.softplus(-of_real).mean() + functional.softplus(of_made).mean()
+        loss = judged
+        if step % PENALTY_EVERY_STEPS == 0:
+            loss = judged + PENALTY_EVERY_STEPS * options.penalty * penalty(net.discriminator, real, position)
         judge.zero_grad()
-        judged.backward()
+        loss.backward()
         judge.step()
         net.discriminator.requires_grad_(False)
         fooled = functional.softplus(-net.discriminator(made, position)).mean()
@@ -88,7 +86,10 @@ def train(net: ProgressiveGAN, pictures: Tensor, options: argparse.Namespace) ->
         recent = recent.lerp(losses, 0.02 if step else 1.0)
         bar.set_postfix_str("at {:.2f} judge {:.3f} maker {:.3f}".format(position, *recent.tolist()), refresh=False)
         if (step + 1) % SAVE_EVERY_STEPS == 0 or step + 1 == len(steps):
-            save_weights(plain(net, average.module), options.out)
+            stored = digits_progan()
+            stored.generator.load_state_dict(average.module.state_dict())
+            stored.discriminator.load_state_dict(net.discriminator.state_dict())
+            save_weights(stored, options.out)
 
 
 def write_card(weights: Path, judge: Path, data: Path, training: str) -> dict[str, float]:
@@ -112,28 +113,22 @@ def write_card(weights: Path, judge: Path, data: Path, training: str) -> dict[st
 
 def main() -> None:
     """Train, save the weights, and measure the metrics for the card."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with mnist.npz")
-    parser.add_argument("--out", type=Path, required=True, help="where the weights go (.safetensors)")
+    parser = training_parser(
+        __doc__, data=DIGITS, batch=16, rate=1e-3, rate_help="learning rate of the generator; the critic's is twice"
+    )
     parser.add_argument("--judge", type=Path, default=cards.BUNDLED / "digits-lenet.safetensors", help="classifier")
     parser.add_argument("--fade", type=int, nargs=len(SIDES_PX), default=[0, 400, 500, 700], help="steps of fade-in")
     parser.add_argument("--stay", type=int, nargs=len(SIDES_PX), default=[600, 500, 700, 2000], help="steps after it")
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument(
-        "--rate", type=float, default=1e-3, help="learning rate of the generator; the critic's is twice"
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
-    options = parser.parse_args()
-    torch.manual_seed(options.seed)
-    torch.set_num_threads(options.threads)
+    parser.add_argument("--penalty", type=float, default=0.05, help="weight of R1")
+    options = begun(parser)
     net = digits_progan()
     scaled_start(net)
     train(net, digits(options.data, split="train")[0], options)
     description = (
         f"fade-ins of {options.fade[1:]} steps and {options.stay} steps at the levels of {list(SIDES_PX)} px, of "
-        f"{options.batch}, non-saturating loss, spectral norm on the critic, Adam, rates {options.rate:g} and "
-        f"{2 * options.rate:g}, falling at the end, average of the generator's weights {EMA}, seed {options.seed}"
+        f"{options.batch}, non-saturating loss, R1 of weight {options.penalty:g} on the critic, Adam, "
+        f"rates {options.rate:g} and {2 * options.rate:g}, falling at the end, average of the generator's weights "
+        f"{EMA}, seed {options.seed}"
     )
     print(write_card(options.out, options.judge, options.data, description), flush=True)
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.bundled import gan, lenet, vae
+from models.bundled import gan, lenet, progressive, vae
 from models.cards import card as cards
 from models.loading import architectures
 from models.training import autoregressive, measure
@@ -19,7 +19,7 @@ from models.training.lenet import accuracy
 from models.training.mnist import digits
 
 DATA = Path(os.environ.get("VITRINE_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
-VAES, GANS = ("digits-vae", "digits-vae-2d"), ("digits-gan", "digits-infogan", "digits-cgan")
+VAES, GANS = ("digits-vae", "digits-vae-2d"), ("digits-gan", "digits-infogan", "digits-cgan", "digits-progan")
 JUDGE = "digits-lenet"
 needs_mnist = pytest.mark.skipif(
     not (DATA / "mnist.npz").is_file(), reason=f"no mnist.npz in {DATA}; VITRINE_DATA names its folder"
@@ -61,7 +61,7 @@ def test_a_card_names_the_blocks_of_the_code(name: str) -> None:
         assert sum(card["kl"]) == pytest.approx(figures(name)["KL"], abs=1e-3)
         assert isinstance(made, vae.VAE)
     else:
-        assert isinstance(made, gan.GAN)
+        assert isinstance(made, gan.GAN | progressive.ProgressiveGAN)
     assert made.latent == card["latent"] and list(made.range) == card["range"]
 
 

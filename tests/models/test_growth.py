@@ -13,7 +13,7 @@ from models.bundled.progressive import SIDES_PX, ProgressiveGAN, mixed, place, r
 from models.cards.card import Card
 from models.engine.engine import Engine
 from models.requests import Request
-from models.training.progressive import positions
+from models.training.progressive import penalty, positions
 from models.types import Failure, Result
 
 
@@ -75,3 +75,14 @@ def test_a_stage_shows_both_branches_and_what_the_critic_says(net: ProgressiveGA
         (at(3).arrays["picture"] * 255).round().astype(np.uint8), decoded.arrays["picture"][..., :1]
     )
     assert isinstance(engine.run(Request.make("growth", "growing", None, {"code": "1,2"})), Failure)
+
+
+def test_the_penalty_is_half_the_squared_slope_in_real_pictures() -> None:
+    """The slope of a linear critic is its weight everywhere."""
+    weight = torch.tensor([3.0, -4.0])
+
+    class Linear(torch.nn.Module):
+        def forward(self, x: torch.Tensor, position: float) -> torch.Tensor:
+            return position * (x.flatten(1) @ weight)
+
+    assert float(penalty(Linear(), torch.rand(5, 1, 1, 2), 2.0)) == pytest.approx(4 * 25 / 2)

@@ -289,8 +289,8 @@ def translation(studio: Studio) -> None:
     store, session, window = studio.store, studio.session, studio.window
     shown: tuple[tuple[str, Path, str, dict[str, Any]], ...] = (
         ("digits-cyclegan", DIGITS / "5.png", "cycle", {}),
-        ("photos-colouring", PHOTOS / "coffee.jpg", "translate", {}),
-        ("photos-resnet", PHOTOS / "cat.jpg", "style", {"style": str(PHOTOS / "coffee.jpg")}),
+        ("photos-colouring", PHOTOS / "astronaut.jpg", "translate", {}),
+        ("photos-resnet", PHOTOS / "cat.jpg", "style", {"style": str(PHOTOS / "coffee.jpg"), "steps": 30, "size": 128}),
     )
     for model, picture, panel, settings in shown:
         window.arrange()

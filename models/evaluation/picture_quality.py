@@ -13,6 +13,14 @@ SIGMA, RADIUS = 1.5, 5  # of the Gaussian window, in px (Wang et al. 2004: 11 x 
 K1, K2 = 0.01, 0.03
 
 
+def largest_of_channels(difference: Tensor) -> Tensor:
+    """Return a difference of pictures (C, H, W) in the channel where it is largest, by pixel (H, W), with its sign.
+
+    A mean of the channels would hide changes of colour alone, which cancel each other.
+    """
+    return difference.gather(0, difference.abs().argmax(0, keepdim=True))[0]
+
+
 def psnr(picture: Tensor, reference: Tensor) -> float:
     """Return the peak signal-to-noise ratio in dB of pictures (C, H, W) from 0 to 1; infinite for equal ones."""
     error = float(((picture.double() - reference.double()) ** 2).mean())

@@ -1,7 +1,7 @@
 """Cycle: a picture there and back again by two networks, and whether the way back reads a hidden message.
 
 Arrays of the Result: pictures (h, w, 3) uint8 `input`, as the first network got it, `made` of it, `returned` by the
-second; `difference` (h, w) float32, returned less input, mean of the colours from -1 to 1; `details` (h, w, 3), the
+second; `difference` (h, w) float32, returned less input in the colour that is off most; `details` (h, w, 3), the
 high-pass of what was made, enlarged 20 times around grey; `identity`, what the way back makes of the input, which
 already is what it leads to. With a picture of the other world `other`, `other_made`, `other_returned`,
 `other_difference`, `other_identity`. `critic_input` and `critic_made` (h, w), scores of patches where the network has a
@@ -25,6 +25,7 @@ from torch import Tensor
 
 from models import model_name
 from models.capabilities import Translates
+from models.evaluation.picture_quality import largest_of_channels
 from models.features import cycle
 from models.inspection import Inspection
 from models.interpretation.picture_codes import resized
@@ -90,7 +91,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
             "input": _pixels(plain),
             "made": _pixels(made),
             "returned": _pixels(returned),
-            "difference": _grey(returned - plain),
+            "difference": _off(returned - plain),
             "details": _pixels(cycle.high_pass(made, GAIN)),
             "identity": _pixels(same),
             **{
@@ -179,7 +180,7 @@ def _other(
         "other": _pixels(read),
         "other_made": _pixels(there),
         "other_returned": _pixels(again),
-        "other_difference": _grey(again - read),
+        "other_difference": _off(again - read),
         "other_identity": _pixels(same),
     }
     errors = {"other_cycle": (again - read).abs().mean(), "other_identity_error": (same - read).abs().mean()}
@@ -201,8 +202,8 @@ def _pixels(picture: Tensor) -> Pixels:
     return (picture[0].clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
 
 
-def _grey(difference: Tensor) -> np.ndarray:
-    return difference[0].mean(0).cpu().numpy().astype(np.float32)
+def _off(difference: Tensor) -> np.ndarray:
+    return largest_of_channels(difference[0]).cpu().numpy().astype(np.float32)
 
 
 INSPECTION = Inspection(

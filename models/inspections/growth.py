@@ -2,11 +2,11 @@
 
 Arrays of the Result: pictures (S, S, C) float32 from 0 to 1 `picture`, the mixture; `before`, the picture of the level
 before, its pixels repeated; `own`, that of the level itself; `halved` (S/2, S/2, C), what the critic's branch of the
-level before gets; `difference` (S, S), own less before, mean of the channels. `film_N` for each complete level N, in px
-its side, of the same code. Meta: `level` from 0 and its `side`, `alpha` the weight of its own branch, `sides` of all
-levels; `score` of the picture by the critic at this stage, `score_before` and `score_own` by its two branches alone,
-before the sigmoid; `scores` of the complete levels; `steps`, the mean absolute step from each complete level, enlarged,
-to the next; `text`, in words.
+level before gets; `difference` (S, S), own less before in the channel where they differ most. `film_N` for each
+complete level N, in px its side, of the same code. Meta: `level` from 0 and its `side`, `alpha` the weight of its own
+branch, `sides` of all levels; `score` of the picture by the critic at this stage, `score_before` and `score_own` by its
+two branches alone, before the sigmoid; `scores` of the complete levels; `steps`, the mean absolute step from each
+complete level, enlarged, to the next; `text`, in words.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
+from models.evaluation.picture_quality import largest_of_channels
 from models.inspection import Inspection
 from models.latent.space import CODE_HELP
 from models.params import param
@@ -47,7 +49,7 @@ def answer(model: Any, pixels: None, params: Params, stages: Any) -> Result:
     now: Growth = model.grown(codes, position)
     film = [model.grown(codes, float(level)) for level in range(last + 1)]
     arrays = {"picture": now.picture, "before": now.before, "own": now.own, "halved": now.halved}
-    arrays["difference"] = (now.own - now.before).mean(2)
+    arrays["difference"] = largest_of_channels(torch.from_numpy(now.own - now.before).permute(2, 0, 1)).numpy()
     arrays |= {f"film_{side}": each.picture for side, each in zip(model.sides, film, strict=True)}
     steps = [float(np.abs(each.own - each.before).mean()) for each in film[1:]]
     meta: dict[str, Any] = {

@@ -1,8 +1,9 @@
 """Translate: the picture that a network makes of the picture, beside it, and how near it is to a reference.
 
 Arrays of the Result: `input` (h, w, 3) uint8, the picture as the network got it, without its normalisation; `output`
-(H, W, 3) uint8, what it made of it, of `times` the sides; `difference` (H, W) float32, the mean over colours of output
-less input on a scale from 0 to 1, the input resized to the output's size. Meta: `extent`, where all of them lie in
+(H, W, 3) uint8, what it made of it, of `times` the sides; `difference` (H, W) float32, output less
+input in the colour that changed most, on a scale from 0 to 1, the input resized to the output's size. Meta: `changed`,
+the mean and the largest absolute difference of all colours; `extent`, where all of them lie in
 pixels of the picture; `times`; `way`, whether the network gives the picture or what is added to, or taken off, the
 input, and `way_title`; `beyond`, the share of values below black or above white, which were cut; `tiles`, how many the
 picture was cut into, and `seam`, the largest step where two of them meet, from 0 to 1. With a `reference`: `psnr` in dB
@@ -28,7 +29,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.evaluation.picture_quality import colourfulness, psnr, ssim
+from models.evaluation.picture_quality import colourfulness, largest_of_channels, psnr, ssim
 from models.features.alternatives import alternatives
 from models.inspection import Inspection
 from models.interpretation.picture_codes import WAYS, PictureCode, resized
@@ -106,7 +107,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     arrays = {
         "input": made.given,
         "output": (output * 255).round().to(torch.uint8).permute(1, 2, 0).numpy(),
-        "difference": (output - before).mean(0).numpy().astype(np.float32),
+        "difference": largest_of_channels(output - before).numpy().astype(np.float32),
     }
     meta: dict[str, Any] = {"extent": made.extent, "times": made.times, "way": code.way, "way_title": WAYS[code.way]}
     meta |= {"beyond": beyond, "tiles": made.tiles, "seam": made.seam, "classes": model.card.classes}
@@ -115,6 +116,8 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     told = model.told(model.labels(params.condition, seen))
     meta |= {"condition": told, "groups": model.groups, "seen": seen}
     meta |= {"directions": model.directions, "direction": model.direction, "notes": _notes(model, pixels, made, params)}
+    changed = (output - before).abs()
+    meta["changed"] = [float(changed.mean()), float(changed.max())]
     meta["colourfulness"] = [float(colourfulness(picture[None])[0]) for picture in (before, output)]
     if params.reference:
         meta |= _compared(output, before, Path(params.reference))

@@ -28,6 +28,7 @@ from models.training.options import PHOTOS, begun, training_parser
 from models.training.store import save_card, save_weights
 from models.training.super_resolution import decibels, photo_card, unit_pictures
 
+KNOWS = "Gives small grey photographs colours, by two networks to be compared."
 TITLE = "Colours for grey photographs, by L1 alone and by L1 with a critic (pix2pix)"
 BETAS = (0.5, 0.999)
 L1_WEIGHT = 25.0
@@ -127,7 +128,7 @@ def write_card(weights: Path, data: Path, training: str) -> dict[str, float]:
     net = load(photos_colouring(), weights)
     found = figures(net, unit_pictures(data, split="test"))
     of = "10,000 test photographs of CIFAR-10"
-    save_card(weights, photo_card("photos_colouring", TITLE, training, {of: found}))
+    save_card(weights, photo_card("photos_colouring", TITLE, knows=KNOWS, training=training, figures={of: found}))
     return found
 
 

@@ -22,6 +22,7 @@ from models.training.options import PHOTOS, begun, training_parser
 from models.training.photos import photos
 from models.training.store import save_card, save_weights
 
+KNOWS = "Makes small photographs twice as large, sharper than bicubic enlargement does."
 TITLE = "Photographs of twice the sides (super resolution)"
 SAVE_EVERY_STEPS = 500
 
@@ -55,11 +56,13 @@ def unit_pictures(data: Path, *, split: str) -> Tensor:
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
 
 
-def photo_card(architecture: str, title: str, training: str, figures: dict[str, Any]) -> dict[str, Any]:
+def photo_card(architecture: str, title: str, *, knows: str, training: str, figures: dict[str, Any]) -> dict[str, Any]:
     """Return the card of a network that makes pictures of CIFAR-10's photographs."""
     return {
         "name": architecture.replace("_", "-"),
         "title": title,
+        "knows": knows,
+        "domain": "photographs",
         "task": "picture to picture",
         "architecture": architecture,
         "classes": [],
@@ -99,7 +102,7 @@ def write_card(weights: Path, data: Path, training: str) -> dict[str, float]:
     net = load(photos_upscaler(), weights)
     found = figures(net, unit_pictures(data, split="test"))
     of = "10,000 test photographs of CIFAR-10, halved and enlarged, RGB, dB"
-    save_card(weights, photo_card("photos_upscaler", TITLE, training, {of: found}))
+    save_card(weights, photo_card("photos_upscaler", TITLE, knows=KNOWS, training=training, figures={of: found}))
     return found
 
 

@@ -15,6 +15,7 @@ from models.bundled.translation import DigitsCycleGAN, DigitsStarGAN, chroma, co
 from models.cards.card import Card
 from models.engine import registry
 from models.engine.engine import Engine
+from models.evaluation.picture_quality import largest_of_channels, psnr
 from models.families.proposal import RebuiltTranslator
 from models.features import cycle
 from models.pictures.images import save_png
@@ -204,7 +205,6 @@ def test_the_mean_over_a_region_is_explained(engine: Engine, picture: Source) ->
 def test_the_upscaler_is_what_its_card_says(tmp_path: Path) -> None:
     """At least 1 dB above bicubic on its card, and above it on a bundled photograph that it never saw."""
     from models.cards import card as cards
-    from models.evaluation.picture_quality import psnr
     from models.pictures import images
     from models.training.super_resolution import smaller
 
@@ -247,3 +247,10 @@ def test_the_bundled_stargan_is_what_its_card_says() -> None:
     # Where the ink is, blue is now the strongest colour.
     darkest = made.arrays["output"][made.arrays["input"].sum(2) < 350]
     assert len(darkest) > 5 and darkest.mean(0).argmax() == 2
+
+
+def test_a_change_of_colour_alone_is_not_hidden_by_a_mean_of_the_colours() -> None:
+    difference = torch.tensor([[[0.2, 0.1]], [[-0.5, 0.0]], [[0.3, -0.1]]])
+    assert torch.allclose(difference.mean(0), torch.zeros(1, 2), atol=1e-7)
+    assert largest_of_channels(difference)[0, 0] == -0.5
+    assert abs(float(largest_of_channels(difference)[0, 1])) == pytest.approx(0.1)

@@ -230,7 +230,12 @@ def test_a_picture_comes_out_as_large_as_it_went_in_and_tiles_show_no_seams() ->
     wanted = (blurred(plain)[0] * 255).round().permute(1, 2, 0).numpy()
     np.testing.assert_allclose(whole.arrays["output"], wanted, atol=1)
     np.testing.assert_array_equal(whole.arrays["input"], pixels)
-    np.testing.assert_allclose(whole.arrays["difference"], (blurred(plain) - plain)[0].mean(0).numpy(), atol=0.01)
+    change = (blurred(plain) - plain)[0].numpy()
+    most = np.abs(change).max(0)
+    np.testing.assert_allclose(np.abs(whole.arrays["difference"]), most, atol=0.01)
+    with_sign = np.abs(change - whole.arrays["difference"]).min(0)
+    assert with_sign.max() < 0.01, "the sign is that of the colour that changed most"
+    assert whole.meta["changed"] == pytest.approx([float(np.abs(change).mean()), float(most.max())], abs=0.01)
     assert tiled.meta["tiles"] == 40 and tiled.meta["seam"] < 1e-5
     np.testing.assert_array_equal(tiled.arrays["output"], whole.arrays["output"])
     seamed = ask(made, "translate", tile=128, overlap=0)

@@ -74,7 +74,7 @@ def board(result: Result) -> list[Part]:
             parts.append(Part(name, f"{caption}: {mean:.2f}", scores(values), told))
         elif values.ndim == 2:
             told = tr(
-                "{caption}: off by {mean:.2f} of 255 on average, {most:.1f} at most.",
+                "{caption}: the colour that is off most is off by {mean:.2f} of 255 on average, {most:.1f} at most.",
                 caption=caption,
                 mean=255 * float(np.abs(values).mean()),
                 most=255 * float(np.abs(values).max(initial=0.0)),

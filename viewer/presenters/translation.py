@@ -55,7 +55,7 @@ def end_of(result: Result) -> float:
 def facts(result: Result) -> Facts:
     """Return what is known of the output, as (name, value) pairs."""
     meta, (high, wide) = result.meta, result.arrays["output"].shape[:2]
-    difference = result.arrays["difference"]
+    mean, most = (float(value) for value in meta["changed"])
     larger = tr(", {times:g} times the sides", times=meta["times"]) if meta["times"] != 1 else ""
     lines = [
         (tr("Gives"), str(meta["way_title"])),
@@ -63,9 +63,9 @@ def facts(result: Result) -> Facts:
         (
             tr("Changed"),
             tr(
-                "by {difference:.4f} on average, {end_of:.3f} at most, of 0 to 1",
-                difference=float(np.abs(difference).mean()),
-                end_of=end_of(result),
+                "by {difference:.4f} on average, {most:.3f} at most, of 0 to 1",
+                difference=mean,
+                most=most,
             ),
         ),
     ]

@@ -168,7 +168,7 @@ def main() -> None:
     """Train, save the weights, and measure the metrics for the card."""
     options = begun(
         training_parser(
-            __doc__, data=DIGITS, steps=3000, batch=8, rate=5e-4, rate_help="learning rate; it falls in the second half"
+            __doc__, data=DIGITS, steps=7000, batch=8, rate=1e-3, rate_help="learning rate; it falls in the second half"
         )
     )
     train(digits_stargan(), digits(options.data, split="train")[0], options)

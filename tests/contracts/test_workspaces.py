@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from models.cards.card import SAMPLES, bundled
@@ -19,6 +19,7 @@ from models.engine.engine import Engine
 from models.types import Source
 from viewer import theme
 from viewer.app import Mailbox, build
+from viewer.panels.base import GAP
 from viewer.panels.registry import ALL, PANELS
 from viewer.session.document import Document
 from viewer.session.job_queue import InlineLane
@@ -30,6 +31,7 @@ from viewer.window.main_window import Window
 from viewer.window.workspaces import BY_ID, WORKSPACES, fitting
 
 LEAST_WINDOW_PX = 1280  # the narrowest window in which nothing at the bottom is squeezed
+SCROLL_PX = 14  # a vertical scroll bar
 LONG = "a-name-that-nobody-would-type-but-some-program-made-and-that-goes-on-" * 3
 
 
@@ -95,6 +97,18 @@ def test_no_panel_widens_its_dock(window: Window) -> None:
         if (width := panel.needed_width()) > most:
             wide[entry.id] = width
     assert not wide, f"in docks of {SIDE_PX} px at the right: {wide}"
+
+
+def test_no_text_of_a_panel_is_wider_than_the_dock(window: Window) -> None:
+    """Hidden parts too, and those of panels that cannot answer for the model."""
+    wide = []
+    for entry in PANELS:
+        if entry.area == "bottom":
+            continue
+        for label in window.panels[entry.id].findChildren(QLabel):
+            if not label.wordWrap() and label.minimumSizeHint().width() > SIDE_PX - 2 * GAP - SCROLL_PX:
+                wide.append(f"{entry.id}: {label.text()}")
+    assert not wide, "use a WrappedLabel for " + "; ".join(wide)
 
 
 def test_every_empty_panel_invites_with_a_button(qtbot: QtBot, engine: Engine) -> None:

@@ -51,3 +51,28 @@ def test_a_bar_of_tabs_that_qt_makes_by_itself_has_a_name(desk: Make) -> None:
     made = QTabBar(window)  # as Qt does when it lays out
     QApplication.processEvents()
     assert made.accessibleName() == "Panels" and made.elideMode() == Qt.TextElideMode.ElideNone
+
+
+def test_tabs_in_view_are_those_of_the_docks_in_view(desk: Make) -> None:
+    """Also after docks were arranged anew, when Qt leaves the bars of the arrangement before in view."""
+    d = desk(SAMPLES[0])
+    docks = d.window.docks
+    for name in ("truth", "anchors", "lineage", "missed"):
+        d.run(f"panel-{name}")
+    seen: set[frozenset[str]] = set()
+    for workspace in ("find", "explain", "model", "find", "evaluate", "explain", "find"):
+        docks.enter(workspace)
+        if workspace == "explain":
+            docks.arrange()
+        for _ in range(3):
+            QApplication.processEvents()
+        places = set()
+        for dock in docks.by_id.values():
+            others = [one for one in d.window.tabifiedDockWidgets(dock) if not one.isHidden()]
+            if not dock.isHidden() and others:
+                places.add(frozenset(one.windowTitle() for one in (dock, *others)))
+        bars = [bar for bar in d.window.findChildren(QTabBar) if bar.parent() is d.window and bar.isVisible()]
+        shown = [frozenset(bar.tabText(at) for at in range(bar.count())) for bar in bars if bar.count() > 1]
+        assert sorted(map(sorted, shown)) == sorted(map(sorted, places)), workspace
+        seen |= places
+    assert len(seen) > 1

@@ -77,7 +77,7 @@ class CyclePanel(SearchPanel):
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(GAP // 2)
         self.errors, self.losses = Card(tr("Errors")), Card(tr("Terms of the loss on this picture"))
-        self.curve_title = QLabel(tr("Error of the way back over noise on B"))
+        self.curve_title = WrappedLabel(text=tr("Error of the way back over noise on B"))
         self.curve = NoiseCurve(tr("Steganography test"))
         self.curve.setFixedHeight(CURVE_PX)
         self.disturbed = Card(tr("Other disturbances of B"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 from models.inspection import Description
 from models.params import Value
@@ -74,7 +74,7 @@ class PatchesPanel(SearchPanel):
         self.readout = WrappedLabel(tr("Patch under the pointer"), small=True)
         self.open_button = QPushButton(tr("Open this picture"))
         self.open_button.clicked.connect(self._open)
-        self.histogram_title = QLabel(tr("Its largest value in each picture"))
+        self.histogram_title = WrappedLabel(text=tr("Its largest value in each picture"))
         self.histogram = ValueHistogram(tr("Largest value of the channel in each picture"))
         self.notes = WrappedLabel(tr("What to know about the patches"), small=True)
         chosen = QWidget()

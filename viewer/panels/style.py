@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from models.inspection import Description
 from models.params import Parameter
@@ -84,7 +84,7 @@ class StylePanel(SearchPanel):
         self.weights_place = QWidget()
         self.weights_column = QVBoxLayout(self.weights_place)
         self.weights_column.setContentsMargins(0, 0, 0, 0)
-        self.weights_column.addWidget(QLabel(tr("Weights: they act from the next step on")))
+        self.weights_column.addWidget(WrappedLabel(text=tr("Weights: they act from the next step on")))
         self.losses = Card(tr("Share of each layer in the loss"))
         self.pickers = {
             "content_layers": Picker(tr("Content layers")),
@@ -95,7 +95,7 @@ class StylePanel(SearchPanel):
         self.layer = QComboBox()
         self.layer.setAccessibleName(tr("Layer of the Gram matrices"))
         self.layer.activated.connect(lambda _: self._show_grams())
-        self.grams_title = QLabel(tr("Gram matrices: which channels respond together"))
+        self.grams_title = WrappedLabel(text=tr("Gram matrices: which channels respond together"))
         self.grams = ChannelGrid(tr("Gram matrices"))
         self.grams.setFixedHeight(GRAMS_PX)
         self.grams.describe = lambda row: MATRICES[row] if 0 <= row < len(MATRICES) else ""

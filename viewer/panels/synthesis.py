@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from PySide6.QtWidgets import QLabel, QPushButton
+from PySide6.QtWidgets import QPushButton
 
 from models.inspection import Description
 from models.requests import Request
@@ -49,7 +49,7 @@ class SynthesisPanel(SearchPanel):
         self.pictures = ChannelGrid(tr("Pictures that were made"))
         self.pictures.setMinimumHeight(84)
         self.pictures.describe = self._picture_line
-        self.title = QLabel(tr("From the start to the last step"))
+        self.title = WrappedLabel(text=tr("From the start to the last step"))
         self.strip = ChannelGrid(tr("The way to the first picture"))
         self.strip.setMinimumHeight(84)
         self.strip.describe = self._step_line

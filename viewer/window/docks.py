@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from functools import partial
 
-from PySide6.QtCore import QByteArray, QEvent, QObject, QRect, Qt, Signal
+from PySide6.QtCore import QByteArray, QEvent, QObject, QRect, Qt, QTimer, Signal
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar
 
 from models import model_name
@@ -146,6 +146,7 @@ class Docks(QObject):
         self._restore(self._initial)
         self._stage()
         self._proportion()
+        QTimer.singleShot(0, self, self._retire_bars)
 
     def _place(self) -> None:
         """Give every dock its place, as tabs with the others of that place."""
@@ -299,6 +300,7 @@ class Docks(QObject):
         kept = QByteArray.fromBase64(self._layouts.get(self.workspace, "").encode())
         if not kept.isEmpty() and self._restore(kept):
             self._stage()
+            QTimer.singleShot(0, self, self._retire_bars)
         else:
             self.arrange()
 
@@ -379,6 +381,23 @@ class Docks(QObject):
                 self._settings.extra[CLOSED] = True
             self.changed.emit()
         return super().eventFilter(watched, event)
+
+    def _retire_bars(self) -> None:
+        """Hide the tab bars that Qt leaves in view, under those in use, where docks have been arranged anew."""
+        if self._closing:
+            return
+        if (layout := self._window.layout()) is not None:
+            layout.activate()  # which takes tabs of hidden docks from the bars in use
+        by_title = {dock.windowTitle(): dock for dock in self.by_id.values()}
+        for bar in self._bars():
+            tabs = {by_title.get(bar.tabText(at)) for at in range(bar.count())}
+            first = next(iter(tabs), None)
+            if first is not None and (first.isHidden() or tabs != {first, *self._beside(first)}):
+                bar.hide()
+
+    def _beside(self, dock: QDockWidget) -> list[QDockWidget]:
+        """Return the docks that are shown as tabs in a dock's place."""
+        return [other for other in self._window.tabifiedDockWidgets(dock) if not other.isHidden()]
 
     def _bars(self) -> list[QTabBar]:
         """Return the bars with which docks in one place are chosen."""

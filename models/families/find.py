@@ -8,6 +8,7 @@ from torch import Tensor
 
 from models.families import (
     aggregated,
+    atrous_segmenters,
     autoencoders,
     cells,
     chain,
@@ -50,6 +51,7 @@ FAMILIES: tuple[Callable[[Shapes], Proposal | None], ...] = (
     unet.propose,
     named_segmenters.propose,
     code_segmenters.propose,
+    atrous_segmenters.propose,
     plain_unet.propose,
     super_resolution.propose,
     picture_generators.propose,

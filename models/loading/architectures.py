@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,9 +30,10 @@ from models.bundled import (
     vae,
     yolo,
 )
-from models.cards import card
+from models.cards import card, zoo_catalogue
 from models.cards.card import CLASSIFIERS
 from models.detection.skeleton import COCO_POINTS
+from models.families.proposal import STATISTICS
 from models.loading import checkpoint
 from models.types import Refusal
 
@@ -57,6 +59,8 @@ HEADS = (
 Shapes = Mapping[str, tuple[int, ...]]
 
 ANY_CLASSES = 3
+FIXED = ("vgg", "alexnet")  # whose own average leaves several values of each channel, so that heads are large
+LIKE = 2.0  # times as many parameters that a relative may have
 IMAGENET = 1000
 EPS = {"title": "Epsilon", "help": "What batch normalisation adds to the variance; it is not stored in the tensors."}
 LIKELIHOODS = ("digits_nade", "digits_pixelcnn")
@@ -359,8 +363,22 @@ def classifier(given: Shapes, shapes: Callable[[str, int], Shapes]) -> tuple[str
 def relatives(given: Shapes) -> list[tuple[str, int]]:
     """Return the classifiers of the family these tensors seem to belong to, with each possible number of classes."""
     begins = next((names for tensor, names in FAMILIES.items() if tensor in given), ())
+    size = parameters(given)
     family = [name for name in CLASSIFIERS if name.startswith(begins)] if begins else []
+    family = [name for name in family if name.startswith(FIXED) or size / LIKE <= body_sizes()[name] <= size * LIKE]
     return [(name, classes) for name in family for classes in classes_in(given)]
+
+
+def parameters(shapes: Shapes) -> int:
+    """Return how many parameters tensors hold, without the statistics of norms."""
+    return sum(math.prod(shape) for name, shape in shapes.items() if not name.endswith(STATISTICS))
+
+
+@cache
+def body_sizes() -> dict[str, int]:
+    """Return how many parameters torchvision's classifiers have without the last layer, known without building them."""
+    rows = zoo_catalogue.raw(zoo_catalogue.TORCHVISION)["models"]
+    return {name: int(rows[name]["body"]) if "body" in rows.get(name, ()) else 0 for name in CLASSIFIERS}
 
 
 def classes_in(given: Shapes) -> list[int]:

@@ -17,9 +17,14 @@ Shapes = Mapping[str, Sequence[int]]
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "params", "weights")
 AVERAGES = ("ema", "model_ema", "ema_model", "state_dict_ema", "params_ema", "ema_state_dict", "ema_net")
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
+# Networks that learn from one another, of which a training keeps both; the first is the one to use.
+PAIRS = (("encoder_q", "encoder_k"), ("teacher", "student"), ("online_model", "ema_model"))
+PAIRS += (("online_network", "target_network"), ("online_encoder", "target_encoder"), ("encoder", "momentum_encoder"))
 PARTS = ("module", "model", "net", "network", *AVERAGES)
+OF_PAIRS = tuple(name for pair in PAIRS for name in pair)
 # What training scripts store beside the network.
 BESIDE = ("loss", "criterion", "loss_fn", "loss_func", "metric", "metrics", "train_acc", "val_acc", "n_averaged")
+BESIDE += ("queue", "queue_ptr", "initted", "step", "ptr", "center")
 ENTRY = {
     "title": "Weights in the file",
     "help": "A training may keep the weights and their moving average in one file.",
@@ -41,7 +46,8 @@ def sets(loaded: object, name: str) -> dict[str, dict[str, Tensor]]:
     if (state := _state(loaded)) is not None:
         return _parts(state)
     inner = _inside(loaded)
-    known = [key for key in (*WRAPPERS, *AVERAGES) if key in inner]
+    pair = next((pair for pair in PAIRS if inner.keys() >= {*pair}), ())
+    known = [key for key in (*WRAPPERS, *AVERAGES, *pair) if key in inner]
     if known:
         found = {key: inner[key] for key in known}
         parts = {key: _parts(value) for key, value in found.items()}
@@ -65,7 +71,7 @@ def chosen(found: Mapping[str, State], entry: str, name: str) -> dict[str, Tenso
     if entry and entry not in found:
         raise Refusal(f"{name} holds no {entry!r}.", advice=f"It holds {', '.join(found)}.")
     first = next(iter(found))
-    if not entry and len(found) > 1 and first not in (*WRAPPERS, *PARTS):
+    if not entry and len(found) > 1 and first not in (*WRAPPERS, *PARTS, *OF_PAIRS):
         raise Refusal(
             f"{name} holds {len(found)} sets of weights: {_few(list(found))}.",
             advice=f"Say which: {name}?entry={first}",
@@ -93,6 +99,14 @@ def versions(state: State) -> list[dict[str, Tensor]]:
     return found
 
 
+def without_holder(state: State) -> dict[str, Tensor] | None:
+    """Return a state dict without the attribute that all its names begin with, whatever it is called; None if none."""
+    firsts = {name.partition(".")[0] for name in state}
+    if len(firsts) != 1 or next(iter(firsts)).isdigit() or not all("." in name for name in state):
+        return None
+    return {name.partition(".")[2]: tensor for name, tensor in state.items()}
+
+
 def without_parts(state: State) -> dict[str, Tensor] | None:
     """Return a network's tensors without the names of its parts, as toolboxes put them around a published network.
 
@@ -105,15 +119,41 @@ def without_parts(state: State) -> dict[str, Tensor] | None:
     return found if len(found) == len(state) else None
 
 
+# Where training scripts and toolboxes keep what the network was trained for, and under which names its classes.
+STATED_IN = ("meta", "hyper_parameters", "hparams", "config", "cfg", "args", "dataset_meta", "model_config", "data")
+CLASS_KEYS = ("classes", "class_names", "classnames", "class_to_idx", "idx_to_class", "label_names", "labels")
+CLASS_KEYS += ("categories", "id2label", "label2id", "index_to_class", "class_list", "cat_to_idx", "names")
+
+
 def stated_classes(loaded: object) -> tuple[str, ...]:
-    """Return the class names that a toolbox stores beside the weights, () if there are none."""
-    meta = loaded.get("meta") if isinstance(loaded, Mapping) else None
-    inner = meta.get("dataset_meta") if isinstance(meta, Mapping) else None
-    for place, key in ((meta, "CLASSES"), (inner, "classes"), (inner, "CLASSES")):
-        names = place.get(key) if isinstance(place, Mapping) else None
-        if isinstance(names, Sequence) and 0 < len(names) <= MOST_CLASSES and all(isinstance(n, str) for n in names):
-            return tuple(str(name)[:LONGEST_NAME] for name in names)
-    return ()
+    """Return the class names that a toolbox or a script stores beside the weights, () if there are none."""
+    return _classes_in(loaded)
+
+
+def _classes_in(loaded: object, depth: int = 0) -> tuple[str, ...]:
+    """Return the class names in a mapping or in what it keeps of the training, a few levels deep."""
+    if not isinstance(loaded, Mapping):
+        return ()
+    values = {str(key).lower(): value for key, value in loaded.items() if isinstance(key, str)}
+    for key in CLASS_KEYS:
+        if found := _class_names(values.get(key)):
+            return found
+    inner = (values.get(key) for key in STATED_IN) if depth < _DEEPEST else ()
+    return next((found for value in inner if (found := _classes_in(value, depth + 1))), ())
+
+
+def _class_names(value: object) -> tuple[str, ...]:
+    """Return the names in a list, in a mapping from numbers to names, or from names to numbers; () for any other."""
+    names: list[object] = []
+    if isinstance(value, Mapping) and 0 < len(value) <= MOST_CLASSES:
+        turned = all(isinstance(one, int) for one in value.values())
+        pairs = ((number, name) for name, number in value.items()) if turned else value.items()
+        numbered = {int(n) if isinstance(n, int) or str(n).isdigit() else -1: name for n, name in pairs}
+        if numbered.keys() == set(range(len(value))):
+            names = [numbered[number] for number in range(len(value))]
+    elif isinstance(value, Sequence) and not isinstance(value, str) and len(value) <= MOST_CLASSES:
+        names = list(value)
+    return tuple(str(name)[:LONGEST_NAME] for name in names) if all(isinstance(n, str) for n in names) else ()
 
 
 def suited(state: State, wanted: Shapes) -> dict[str, Tensor]:
@@ -175,6 +215,11 @@ def _parts(state: State) -> dict[str, dict[str, Tensor]]:
 
     Else all as one.
     """
+    whole = versions(state)[-1]
+    firsts = dict.fromkeys(name.partition(".")[0] for name in whole)
+    pair = next((pair for pair in PAIRS if firsts.keys() >= {*pair}), ())
+    if pair and not {*firsts} - {*pair, *BESIDE}:
+        return {w: {n.removeprefix(f"{w}."): t for n, t in whole.items() if n.startswith(f"{w}.")} for w in pair}
     firsts = dict.fromkeys(name.partition(".")[0] for name in state)
     parts = [word for word in PARTS if word in firsts]
     if not parts or set(firsts) - {*parts, *BESIDE} or set(firsts) == {*parts[:1]}:

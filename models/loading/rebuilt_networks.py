@@ -16,7 +16,7 @@ from models.cards.card import DIGITS, PHOTOS, Card, recognised
 from models.families.find import find
 from models.families.proposal import Proposal, grey
 from models.families.statistics import clearly_closer, distances
-from models.loading import architectures, preprocess_presets, weights
+from models.loading import architectures, backbones, preprocess_presets, weights
 from models.loading.preprocess import FITS, ORDERS, Preprocess
 from models.pictures import images
 
@@ -58,14 +58,15 @@ def rebuild(card: Card, state: State, given: Mapping[str, str]) -> Rebuilt | Non
     Assumptions that pictures can decide are decided so, and the evidence is told. Raises Refusal for a choice that is
     not offered.
     """
-    proposal = find(state)
+    proposal = backbones.propose({name: tuple(tensor.shape) for name, tensor in state.items()}) or find(state)
     if proposal is None:
         return None
     kept = proposal.renamed(state)
     offered = {name: dict(item) for name, item in proposal.offered.items()}
     evidence: list[str] = []
     ways = proposal.inputs
-    if proposal.task == "classification" or proposal.judged:
+    prepared_already = "preprocessing" in proposal.about and proposal.measure is None
+    if proposal.judged or (proposal.task == "classification" and not prepared_already):
         offered, right = _judged(proposal, kept, offered, given, evidence)
         ways = offered.pop(INPUT_ORDER, {}).get("choices", ways)
         if right >= RIGHT:

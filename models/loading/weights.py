@@ -67,7 +67,7 @@ def stated_classes(path: Path) -> tuple[str, ...]:
     if path.suffix.lower() == ".safetensors":
         return ()
     with suppress(Refusal), files.Quiet():
-        return checkpoint.stated_classes(_pytorch(path))
+        return checkpoint.stated_classes(_pytorch(path, mapped=zipfile.is_zipfile(path)))
     return ()
 
 
@@ -113,12 +113,13 @@ def _safetensors(path: Path) -> dict[str, torch.Tensor]:
         raise _not_readable(path, exc, wanted="a safetensors file") from exc
 
 
-def _pytorch(path: Path) -> object:
+def _pytorch(path: Path, *, mapped: bool = False) -> object:
+    """Return what a PyTorch file holds; `mapped` leaves its tensors in the file until they are used."""
     archive_limits.archive(path)
     try:
         if not zipfile.is_zipfile(path) and not archive_limits.older(path):
             raise ValueError("neither of PyTorch's formats")
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as exc:
         if (held := _harmless(path)) is not None:
             return held

@@ -126,10 +126,36 @@ def _network_or_parts(
     try:
         return _network(card, state, file, given)
     except architectures.UnknownWeights:
-        joined = None if given.keys() == {ARCHITECTURE} else _of_parts(card, state, file, given)
+        if given.keys() == {ARCHITECTURE}:
+            raise
+        joined = _of_parts(card, state, file, given) or _held(card, state, file, given)
         if joined is None:
             raise
         return joined
+
+
+def _held(
+    card: Card, state: Mapping[str, torch.Tensor], file: Path, given: Mapping[str, str]
+) -> tuple[torch.nn.Module, Card] | None:
+    """Return the network of tensors that all lie in one attribute of somebody's network, None if none is known."""
+    inner = checkpoint.without_holder(state)
+    if inner is None:
+        return None
+    try:
+        return _network(card, inner, file, given)
+    except architectures.UnknownWeights:
+        return _held(card, inner, file, given)
+
+
+def _named(card: Card, file: Path) -> Card:
+    """Return a card with the names that a file states for as many classes as the network has."""
+    if not card.classes or card.task not in ("classification", "segmentation"):
+        return card
+    stated = weights.stated_classes(file)
+    if len(stated) != len(card.classes):
+        return card
+    note = f"{card.about.get('note', '')} The names of its classes are those in the file.".strip()
+    return replace(card, classes=stated, about={**card.about, "note": note})
 
 
 def _of_parts(
@@ -143,16 +169,14 @@ def _of_parts(
         net, found = _network(card, whole, file, given)
     except Refusal:
         return None
-    names = weights.stated_classes(file)
-    stated = not card.classes and len(names) == len(found.classes)
     note = f"{found.about.get('note', '')} Its parts (backbone, head) are joined.".strip()
-    return net, replace(found, classes=names if stated else found.classes, about={**found.about, "note": note})
+    return net, replace(found, about={**found.about, "note": note})
 
 
 def _network(
     card: Card, state: Mapping[str, torch.Tensor], file: Path, given: Mapping[str, str]
 ) -> tuple[torch.nn.Module, Card]:
-    architecture, classes = card.architecture, len(card.classes)
+    architecture, classes, named = card.architecture, len(card.classes), bool(card.classes)
     if architecture:
         model_name.check(given, {}, name=card.name)
         return _built(architecture, classes, state, card.name), card
@@ -172,7 +196,8 @@ def _network(
     if "eps" in given and not own_eps:
         architectures.set_eps(net, float(given["eps"]))
     items = {key: {**item, "value": assumed[key]} for key, item in offered.items()}
-    return net, replace(card, about={**card.about, "assumptions": items})
+    card = replace(card, about={**card.about, "assumptions": items})
+    return net, card if named else _named(card, file)
 
 
 def _recognised(

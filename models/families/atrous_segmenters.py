@@ -137,7 +137,8 @@ class TwoPaths(DilatedSegmenter):
         rough = x
         x = self._unit("cp.conv_head16", self._near(self._weighed("cp.arm16", sixteenth) + x, eighth))
         if self._making:  # the two outputs of training
-            self._end("conv_out16", x), self._end("conv_out32", rough)
+            self._end("conv_out16", x)
+            self._end("conv_out32", rough)
         x = self._unit("ffm.convblk", torch.cat([eighth, x], 1))
         share = self.activate(self.convolve("ffm.conv1", x.mean((2, 3), keepdim=True)))
         x = x * self.convolve("ffm.conv2", share).sigmoid() + x

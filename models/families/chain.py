@@ -29,6 +29,11 @@ from models.families.proposal import (
 
 SIDES = {1: (28, 32, 64, 48, 128, 224), 3: (32, 64, 224, 28, 128, 96, 48, 150, 256, 160, 100, 50)}
 MOST_CONVOLUTIONS, MOST_STRUCTURES = 16, 5
+# Names of modules that add to, join with or weigh what they are given: what they do is more than one after another.
+BESIDE = re.compile(
+    r"(res|residual|resblock|res_block|skip|short_?cut|down_?sample|identity|att|attn|attention|se|cbam|gate|fire|dense)"
+    r"(_?(block|layer|conv|connection|unit|module)s?)?_?\d*(_?\d+)?"
+)
 POOLING = {"max": nn.MaxPool2d, "mean": nn.AvgPool2d}
 ORDER = {"norm": "before the activation", "activation": "after the activation"}
 
@@ -245,7 +250,7 @@ def parse(shapes: Shapes) -> list[Layer]:
             norms.append((len(layers) - 1, unit))
             if set(own) - {"running_mean", "running_var", "num_batches_tracked"}:
                 return []
-        elif weight is None or own or not unit or _in_a_block(unit):
+        elif weight is None or own or not unit or _in_a_block(unit) or _beside(unit):
             return []
         elif len(weight) == 1 and bias is None and layers and weight == layers[-1].shape[:1] and not layers[-1].prelu:
             layers[-1] = replace(layers[-1], prelu=unit)
@@ -275,6 +280,11 @@ def _in_a_block(unit: str) -> bool:
     """Return whether a layer lies in one of several modules of the user's own: what else they do is unknown."""
     parts = unit.split(".")
     return len(parts) > 2 and not parts[-1].isdigit() and any(part.isdigit() for part in parts[:-1])
+
+
+def _beside(unit: str) -> bool:
+    """Return whether a layer lies in a module whose name says that its input goes on beside it, or that it weighs."""
+    return any(BESIDE.fullmatch(part.lower()) for part in unit.split("."))
 
 
 def _follow(layers: Sequence[Layer]) -> bool:

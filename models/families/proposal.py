@@ -56,7 +56,8 @@ class Proposal:
     are usually scaled, `classes` the names of its classes. `judged` are the assumptions that pictures can decide.
     `renamed` returns the tensors by the names that the network gives them. `about` goes into its card, and `stated`
     what depends on the assumptions. Where the statistics in normalisation layers do not decide, `measure` returns how
-    badly a network does on pictures (N, 3, S, S) from 0 to 1; `evidence` says that number in words, a number up to
+    badly a network does on pictures (N, 3, S, S) from 0 to 1; `compared` says whether pictures are asked where nothing
+    is `judged`; `evidence` says that number in words, a number up to
     `fits` leaves no doubt, and one beyond `far` says that something assumed is probably wrong.
     """
 
@@ -73,6 +74,7 @@ class Proposal:
     about: Mapping[str, Any] = field(default_factory=dict)
     stated: Callable[[Mapping[str, str]], Mapping[str, Any]] = lambda assumed: {}
     measure: Callable[[nn.Module, Tensor], float] | None = None
+    compared: bool = True
     fits: float = 0.1
     far: float = 2.0  # nats; a trained network that is rebuilt rightly stays below 0.2
     evidence: str = "On bundled pictures its normalisation layers get values {number} nats from those in training"

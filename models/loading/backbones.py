@@ -46,6 +46,7 @@ CHILDREN: dict[str, tuple[str, ...]] = {
     "features.0.0.weight": ("features",),
 }
 STEM = {"layer0.0.": "conv1.", "layer0.1.": "bn1."}
+CELLS = {"vgg": 7, "alexnet": 6}  # sides of the maps that these average to, of which all values go on
 BARE = {"": "features."}
 NOT_THESE = ("vit", "maxvit", "swin", "regnet")  # whose last maps lie otherwise, or which compute their widths
 POOLED = {
@@ -89,9 +90,7 @@ class WrappedBackbone(Rebuilt):
                 self._put(_free(body, "maxpool"), nn.MaxPool2d(3, 2, 1))
         if body.dense and assumed.get("last", "activated") == "activated":
             self._put(_free(body, "relu"), nn.ReLU())
-        self._fixed = (
-            whole.get_submodule("avgpool").output_size[0] if body.architecture.startswith(architectures.FIXED) else 0
-        )
+        self._cells = CELLS.get(_kind(body.architecture), 0)
         activation = ACTIVATIONS[assumed.get("activation", "relu")]
         self._heads = [(head.path, linear_heads.placed(self, head, activation)) for head in heads]
 
@@ -109,7 +108,7 @@ class WrappedBackbone(Rebuilt):
         x = self.maps(x)
         way = self._assumed.get("pooled", "mean")
         if way == "flat":
-            return (functional.adaptive_avg_pool2d(x, self._fixed) if self._fixed else x).flatten(1)
+            return (functional.adaptive_avg_pool2d(x, self._cells) if self._cells else x).flatten(1)
         pooled = {"mean": functional.adaptive_avg_pool2d, "max": functional.adaptive_max_pool2d}
         return torch.cat([pooled[one](x, 1).flatten(1) for one in way.split("_")], 1)
 
@@ -224,12 +223,15 @@ def _proposed(shapes: Shapes, body: Body) -> Proposal | None:
     side = SIDE
     with torch.device("meta"):
         features = WrappedBackbone(body, (), {}, SIDE).maps(torch.empty(1, 3, SIDE, SIDE)).shape[1]
-    widths = {features: "mean", 2 * features: "max_mean"}
-    if body.architecture.startswith(architectures.FIXED):
-        widths[features * (49 if body.architecture.startswith("vgg") else 36)] = "flat"
+    widths: dict[int, str] = {features: "mean", 2 * features: "max_mean"}
+    if fixed := CELLS.get(_kind(body.architecture), 0):
+        # One value of each channel would be that of a network for small pictures, whose layers have the same names.
+        widths = {features * fixed**2: "flat"}
     linear = [shape for shape in rest.values() if len(shape) == 2]
     inputs = {shape[1] for shape in linear}
     if linear and not inputs & widths.keys():
+        if fixed:
+            return None
         cells = next((math.isqrt(one // features) for one in inputs if one % features == 0), 0)
         if not 1 < cells <= MOST_SIDE // COARSENESS or cells**2 * features not in inputs:
             return None
@@ -264,6 +266,7 @@ def _proposed(shapes: Shapes, body: Body) -> Proposal | None:
         offered=offered,
         renamed=lambda state: {name: tensor for name, tensor in state.items() if name in own},
         about=about,
+        compared=False,  # its preparation is the published one, and passes of a large network take long
     )
 
 
@@ -286,3 +289,8 @@ def _words(heads: Sequence[Head]) -> str:
         return f"{len(heads)} heads ({', '.join(head.path for head in heads)})"
     count = len([unit for unit in heads[0].units if unit.out])
     return f"a head of {count} linear layer{'s' * (count > 1)}"
+
+
+def _kind(architecture: str) -> str:
+    """Return the kind of an architecture, such as "vgg" for all VGGs."""
+    return next((kind for kind in CELLS if architecture.startswith(kind)), architecture)

@@ -58,15 +58,14 @@ def rebuild(card: Card, state: State, given: Mapping[str, str]) -> Rebuilt | Non
     Assumptions that pictures can decide are decided so, and the evidence is told. Raises Refusal for a choice that is
     not offered.
     """
-    proposal = backbones.propose({name: tuple(tensor.shape) for name, tensor in state.items()}) or find(state)
+    proposal = _proposed(state)
     if proposal is None:
         return None
     kept = proposal.renamed(state)
     offered = {name: dict(item) for name, item in proposal.offered.items()}
     evidence: list[str] = []
     ways = proposal.inputs
-    prepared_already = "preprocessing" in proposal.about and proposal.measure is None
-    if proposal.judged or (proposal.task == "classification" and not prepared_already):
+    if proposal.judged or (proposal.task == "classification" and proposal.compared):
         offered, right = _judged(proposal, kept, offered, given, evidence)
         ways = offered.pop(INPUT_ORDER, {}).get("choices", ways)
         if right >= RIGHT:
@@ -83,7 +82,7 @@ def rebuild(card: Card, state: State, given: Mapping[str, str]) -> Rebuilt | Non
             offered |= more
             about["preprocessing"] = made.about
     elif proposal.task == "classification":
-        side = proposal.about.get("sides", {}).get(assumed.get("structure", ""), proposal.side)
+        side = proposal.about.get("sides", {}).get(assumed.get("structure", assumed.get("smaller", "")), proposal.side)
         made, more = _inputs(ways, side, proposal.channels, given)
         offered |= more
         about["preprocessing"] = made.about
@@ -95,6 +94,17 @@ def rebuild(card: Card, state: State, given: Mapping[str, str]) -> Rebuilt | Non
             classes = tuple(f"class {number}" for number in range(len(classes)))
     made_card = recognised(card, architecture=proposal.title, task=proposal.task, classes=classes, about=about)
     return net, made_card, offered
+
+
+def _proposed(state: State) -> Proposal | None:
+    """Return what a family proposes for tensors, or what is a published classifier's body with another head."""
+    if "layer1.0.conv1.weight" in state:  # a residual network not in a wrapper: its first layer may be changed
+        return find(state) or backbones.propose(_shapes(state))
+    return backbones.propose(_shapes(state)) or find(state)
+
+
+def _shapes(state: State) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in state.items()}
 
 
 def _built(proposal: Proposal, state: State, assumed: Mapping[str, str], name: str) -> nn.Module:

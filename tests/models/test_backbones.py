@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.models import mobilenet_v2, resnet18, squeezenet1_1
+from torchvision.models import alexnet, mobilenet_v2, resnet18, squeezenet1_1, vgg11
 
 from models.engine import registry
 from models.loading import backbones, linear_heads
@@ -175,3 +175,13 @@ def test_a_tensor_that_no_head_takes_is_said() -> None:
     assert [head.path for head in found.heads] == ["yaw", "pitch"]
     assert found.spare == ("finetune.weight", "finetune.bias")
     assert linear_heads.heads({**shapes, "other.weight": (3, 99)}, {4}) is None
+
+
+def test_a_vgg_or_alexnet_for_small_pictures_is_not_taken_for_the_published_one() -> None:
+    """Their features have the same names and shapes; the head takes one value of each channel."""
+    for name, features in (("vgg", vgg11(weights=None).features), ("alexnet", alexnet(weights=None).features)):
+        shapes = {f"features.{path}": tuple(tensor.shape) for path, tensor in features.state_dict().items()}
+        small = {"classifier.weight": (10, 512 if name == "vgg" else 256), "classifier.bias": (10,)}
+        assert backbones.propose({**shapes, **small}) is None
+        large = {"classifier.fc.weight": (10, 512 * 49 if name == "vgg" else 256 * 36), "classifier.fc.bias": (10,)}
+        assert backbones.propose({**shapes, **large}) is not None

@@ -28370,5 +28370,25 @@ Click to copy</source>
             <source>{card} The names of its classes are those in the file.</source>
             <translation>{card} 클래스 이름은 파일에 들어 있는 이름입니다.</translation>
         </message>
+        <message>
+            <source>By how much maps are made smaller after three of the convolutions, which follows from their size.</source>
+            <translation>합성곱 세 개 뒤에서 맵을 얼마나 줄이는지를 정하며, 입력 크기가 이를 따릅니다.</translation>
+        </message>
+        <message>
+            <source>Made smaller</source>
+            <translation>축소</translation>
+        </message>
+        <message>
+            <source>ResNet-9 for small pictures</source>
+            <translation>작은 이미지용 ResNet-9</translation>
+        </message>
+        <message>
+            <source>a quarter three times, for 256 px</source>
+            <translation>4분의 1씩 세 번, 256px용</translation>
+        </message>
+        <message>
+            <source>halved three times, for 32 px</source>
+            <translation>절반씩 세 번, 32px용</translation>
+        </message>
     </context>
 </TS>

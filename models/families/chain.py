@@ -31,7 +31,7 @@ SIDES = {1: (28, 32, 64, 48, 128, 224), 3: (32, 64, 224, 28, 128, 96, 48, 150, 2
 MOST_CONVOLUTIONS, MOST_STRUCTURES = 16, 5
 # Names of modules that add to, join with or weigh what they are given: what they do is more than one after another.
 BESIDE = re.compile(
-    r"(res|residual|resblock|res_block|skip|short_?cut|down_?sample|identity|att|attn|attention|se|cbam|gate|fire|dense)"
+    r"(res|residual|resblock|res_block|skip|short_?cut|down_?sample|identity|att|attn|attention|se|cbam)"
     r"(_?(block|layer|conv|connection|unit|module)s?)?_?\d*(_?\d+)?"
 )
 POOLING = {"max": nn.MaxPool2d, "mean": nn.AvgPool2d}

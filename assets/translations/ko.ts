@@ -28390,5 +28390,13 @@ Click to copy</source>
             <source>halved three times, for 32 px</source>
             <translation>절반씩 세 번, 32px용</translation>
         </message>
+        <message>
+            <source>a head of one linear layer</source>
+            <translation>선형 층 하나로 된 헤드</translation>
+        </message>
+        <message>
+            <source>a head of {count} linear layers</source>
+            <translation>선형 층 {count}개로 된 헤드</translation>
+        </message>
     </context>
 </TS>

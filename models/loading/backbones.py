@@ -288,7 +288,7 @@ def _words(heads: Sequence[Head]) -> str:
     if len(heads) > 1:
         return f"{len(heads)} heads ({', '.join(head.path for head in heads)})"
     count = len([unit for unit in heads[0].units if unit.out])
-    return f"a head of {count} linear layer{'s' * (count > 1)}"
+    return "a head of one linear layer" if count == 1 else f"a head of {count} linear layers"
 
 
 def _kind(architecture: str) -> str:

@@ -37,6 +37,10 @@ class Pair:
     sets: Mapping[str, AnchorSet]
     size: tuple[int, int]
 
+    def kind(self, outputs: Sequence[Tensor]) -> tuple[str, str]:
+        """Return what the scores are by their numbers, and which of them stands for no object."""
+        return box_rows.score_kind(outputs[self.scores][0].float().cpu())
+
     def best(self, outputs: Sequence[Tensor]) -> float:
         """Return the highest score of a class in a box that lies in the picture."""
         scores, boxes = (outputs[at][0].float().cpu() for at in (self.scores, self.boxes))
@@ -67,12 +71,10 @@ def chosen(
         for name in names:
             way = prepared(name)
             with torch.no_grad():
-                tried = (pair.best(run(way.input(images.bundled(PHOTOS / f"{p}.jpg"), device))) for p in PICTURES)
-                found[name] = 0.0
-                for score in tried:  # one photograph that it is sure of suffices
-                    found[name] = max(found[name], score)
-                    if score >= SURE:
-                        break
+                made = [run(way.input(images.bundled(PHOTOS / f"{photo}.jpg"), device)) for photo in PICTURES]
+            # Scores that are of one kind in one photograph and of another in the next are driven beyond their range.
+            alike = len({pair.kind(each) for each in made}) == 1
+            found[name] = max(pair.best(each) for each in made) if alike else 0.0
 
     look(usual)
     if max(found.values()) < SURE:
@@ -80,7 +82,8 @@ def chosen(
     best = max(found, key=lambda name: found[name])
     if found[best] < SURE:
         return usual[0], ""
-    alike = [name for name in found if found[name] > NEARLY * found[best]]
+    # More contrast makes any network surer: of the usual ones each that is sure counts as alike.
+    alike = [name for name in found if found[name] >= (SURE if name in usual else NEARLY * found[best])]
     first = next((name for name in usual if name in alike), best)
     rivals = [INPUT["titles"][name] for name in alike if name != first]
     if not rivals:

@@ -1,9 +1,8 @@
-"""Class names of known data sets: ImageNet, COCO, VOC, CIFAR, digits; and class names read from text files."""
+"""Class names of known data sets: ImageNet, COCO, VOC, CIFAR, digits, and the names in a text."""
 
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 from models.files import ASSETS
 from models.types import Refusal
@@ -19,27 +18,13 @@ TITLES = {
     "cifar-100": "CIFAR-100",
     "digits": "Digits 0 to 9",
 }
-MOST_NAMES, MOST_BYTES = 100_000, 4_000_000
+MOST_NAMES = 100_000
 
 
 @cache
 def names(data: str) -> tuple[str, ...]:
     """Return the class names of a data set in `TITLES`, in label order."""
     return tuple((FOLDER / f"{data}.txt").read_text(encoding="utf-8").splitlines())
-
-
-def read(path: Path) -> tuple[str, ...]:
-    """Return the class names in a text file, one per line; trailing empty lines are ignored.
-
-    Raises Refusal if it cannot be read, is not text, or is far too long.
-    """
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise Refusal(f"{path.name} is too long for class names.", advice="Give a text with one name a line.")
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise Refusal(f"{path.name} cannot be read as text ({error}).", advice="Give one name a line.") from error
-    return split(text)
 
 
 def split(text: str) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ def read(folder: str, *, progress: Progress | None = None) -> DataSet:
             advice="Choose a folder with pictures, or a table (.csv, .parquet) that lists them.",
         )
     cut = len(folder.rstrip(os.sep)) + 1
-    parts = [path[cut:].split(os.sep) for path in paths]
+    parts = _inner([path[cut:].split(os.sep) for path in paths])
     direct = sum(len(part) == 1 for part in parts)
     first = Counter(part[0] for part in parts if len(part) > 1)
     if not first or direct * STRAY > len(paths):
@@ -56,3 +56,10 @@ def read(folder: str, *, progress: Progress | None = None) -> DataSet:
         notes.append(f"All labelled pictures lie in one folder, {classes[0]}: there is one class.")
     splits = tuple(part[0] if len(part) > 1 else "" for part in parts) if split else ()
     return DataSet(name, "class folders", folder, tuple(paths), classes, labels, splits, notes=tuple(notes))
+
+
+def _inner(parts: list[list[str]]) -> list[list[str]]:
+    """Return paths below a folder without the folders that hold all of them, where folders with pictures follow."""
+    while all(len(part) > 2 for part in parts) and len({part[0] for part in parts}) == 1:
+        parts = [part[1:] for part in parts]
+    return parts

@@ -8,13 +8,14 @@ from collections import OrderedDict
 from pathlib import Path
 
 from models import files
-from models.datasets import folders, ground_truth, patterns, tables
+from models.datasets import folders, ground_truth, packed_formats, patterns, tables
 from models.datasets.listing import Progress
 from models.datasets.types import DataSet
 from models.truth import read as truth_files
 from models.types import Refusal, Source
 
 MOST_KEPT = 4
+TABLES = ("metadata.jsonl", "metadata.csv", "_classes.csv")  # Hugging Face's and Roboflow's, of a folder's pictures
 LISTS = (".txt", ".lst", ".list")
 ADVICE = (
     "Choose a folder with pictures (subfolders may be classes), ground truth (COCO, VOC, YOLO), "
@@ -41,9 +42,18 @@ def open_data_set(given: str | Path, *, progress: Progress | None = None) -> Dat
     if suffix in tables.SUFFIXES:
         return tables.read(path, progress=progress)
     if truth_files.recognise(path):
-        return _truth(path, progress)
+        try:
+            return _truth(path, progress)
+        except Refusal:
+            if (found := _labels_at(path, suffix, progress)) is not None:
+                return found
+            raise
+    if (found := _labels_at(path, suffix, progress)) is not None:
+        return found
     if suffix in LISTS:
         return patterns.read_list(path, progress=progress)
+    if (packed := packed_formats.refusal(Path(path))) is not None:
+        raise packed
     raise Refusal(f"{os.path.basename(path)} is no data set.", advice=ADVICE)
 
 
@@ -75,9 +85,26 @@ def _folder(path: str, progress: Progress | None) -> DataSet:
                 found = folders.read(path, progress=progress)
             except Refusal:
                 raise refusal from None
+            if (table := _table_in(path)) is not None:
+                return tables.read(table, progress=progress)
             note = f"It looked like ground truth, which could not be used: {refusal}"
             return dataclasses.replace(found, notes=(note, *found.notes))
-    return folders.read(path, progress=progress)
+    if (table := _table_in(path)) is not None:
+        return tables.read(table, progress=progress)
+    try:
+        return folders.read(path, progress=progress)
+    except Refusal as refusal:
+        raise packed_formats.refusal(Path(path)) or refusal from None
+
+
+def _table_in(path: str) -> str | None:
+    """Return the table of labels that lies beside pictures under one of its usual names."""
+    return next((at for name in TABLES if os.path.isfile(at := os.path.join(path, name))), None)
+
+
+def _labels_at(path: str, suffix: str, progress: Progress | None) -> DataSet | None:
+    """Return the data set of a list or JSON that names pictures with a label each, None if it does not."""
+    return tables.read_labels(path, progress=progress) if suffix in (*LISTS, ".json") else None
 
 
 def _truth(path: str, progress: Progress | None) -> DataSet:

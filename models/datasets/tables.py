@@ -6,28 +6,36 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from models import files
+from models import files, plain_text
 from models.datasets.listing import Progress, is_picture, natural
 from models.datasets.types import MOST_NOTES, NO_LABEL, DataSet
+from models.truth import marked
 from models.types import Refusal
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 PATHS = ("path", "image_path", "img_path", "file_path", "filepath", "filename", "file_name", "file", "image", "img")
-PATHS += ("picture", "image_file", "image_id", "id", "name")
+PATHS += ("picture", "image_file", "image_name", "파일명", "이미지", "파일", "사진", "image_id", "id", "name")
 LABELS = ("label", "class", "category", "class_name", "label_name", "target", "y", "species", "breed", "diagnosis")
+LABELS += ("class_label", "labels", "emotion", "class_id", "label_id", "라벨", "레이블", "클래스", "분류")
+_CODE = re.compile(r"^[0-9a-f]{8}-")  # Label Studio's, before an uploaded picture's name
+YES, NO = ("1", "1.0", "true", "True"), ("0", "0.0", "-1", "false", "False", "")
+MOST_SHOWN = 8  # columns in a message
 SPLITS = ("split", "subset", "set", "fold", "partition")
-FOLDERS = ("", "images", "image", "img", "imgs", "pictures", "data", "train", "JPEGImages")
+FOLDERS = ("", "images", "image", "img", "imgs", "pictures", "data", "train", "JPEGImages", "test", "val")
+FOLDERS += ("../images", "..")
 ENDINGS = ("", ".jpg", ".jpeg", ".png")
 MOST_BYTES = 2_000_000_000
 TOLD_EVERY = 10_000  # rows
 LOOKED_AT = 50  # rows that tell which column holds paths
 PIP = "pip install pyarrow"
+Table = Sequence[Sequence[str]]
 
 
 def read(path: str, *, progress: Progress | None = None) -> DataSet:
@@ -38,22 +46,119 @@ def read(path: str, *, progress: Progress | None = None) -> DataSet:
     if at < 0:
         raise Refusal(
             f"{place.name} has no column with the paths of pictures.",
-            advice=f"Name one {PATHS[0]}, with paths absolute or relative to the table. It has: {', '.join(names)}.",
+            advice=f"Name one {PATHS[0]}, with paths absolute or relative to the table. It has: {_shown(names)}.",
         )
     label_at = _named(names, LABELS, but=at)
     if label_at < 0 and len(names) == 2:
         label_at = 1 - at
-    columns = at, label_at, _named(names, SPLITS, but=at)
-    return _gathered(place, rows, columns, progress)
+    split_at = _named(names, SPLITS, but=at)
+    notes: list[str] = []
+    if label_at < 0:
+        rows, label_at, notes = _one_hot(names, rows, at)
+    return _gathered(place, rows, (at, label_at, split_at), progress, notes)
+
+
+def _shown(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_SHOWN:,} more" if len(names) > MOST_SHOWN else ""
+    return ", ".join(names[:MOST_SHOWN]) + more
+
+
+def _one_hot(names: Sequence[str], rows: Table, at: int) -> tuple[Table, int, list[str]]:
+    """Return rows with a column of labels behind them, where a column for each class says yes or no.
+
+    Also that column, -1 for none, and what is said about it.
+    """
+    flags = [
+        n for n in range(len(names)) if n != at and all(n < len(row) and row[n].strip() in YES + NO for row in rows)
+    ]
+    flags = [n for n in flags if any(row[n].strip() in YES for row in rows)]
+    if len(flags) < 2:
+        others = [name for n, name in enumerate(names) if n != at and name.strip()]
+        note = f"No column is taken for labels: name one label. There are: {_shown(others)}."
+        return rows, -1, [note] if others else []
+    counts = [sum(row[n].strip() in YES for n in flags) for row in rows]
+    if max(counts) > 1:
+        several = sum(count > 1 for count in counts)
+        return (
+            rows,
+            -1,
+            [f"{several:,} pictures have several labels each ({_shown([names[n] for n in flags])}): none is taken."],
+        )
+    labelled = [[*row, next((names[n].strip() for n in flags if row[n].strip() in YES), "")] for row in rows]
+    return [[*row[: len(names)], row[-1]] for row in labelled], len(names), ["Each label is the column that says 1."]
+
+
+def read_labels(path: str, *, progress: Progress | None = None) -> DataSet | None:
+    """Return the data set of a list or JSON file that names pictures with a label each, None if it does not."""
+    place = files.check(path)
+    try:
+        text, _ = plain_text.decoded(files.content(place, most=MOST_BYTES))
+        rows = _json_rows(text) if place.suffix.lower() == ".json" else _words(place, text)
+    except (ValueError, RecursionError):
+        return None
+    return _gathered(place, rows, (0, 1, -1), progress, []) if rows else None
+
+
+def _json_rows(text: str) -> Table:
+    """Return pictures' names with labels in JSON: by name, as objects, or as Label Studio's choices."""
+    content = json.loads(text)
+    if isinstance(content, dict):
+        pairs = list(content.items())
+        given = all(is_suffixed(str(name)) and isinstance(label, str | int) for name, label in pairs)
+        return [[str(name), str(label)] for name, label in pairs] if pairs and given else []
+    rows = []
+    for one in content if isinstance(content, list) else ():
+        name, label = _studio_choice(one) if isinstance(one, dict) and "data" in one else _object(one)
+        if not name:
+            return []
+        rows.append([name, label])
+    return rows if any(label for _, label in rows) else []
+
+
+def _object(one: Any) -> tuple[str, str]:
+    plain = {str(key).casefold(): value for key, value in one.items()} if isinstance(one, dict) else {}
+    name = next((str(plain[key]) for key in PATHS if isinstance(plain.get(key), str)), "")
+    return name, next((_plain(plain[key]) for key in LABELS if isinstance(plain.get(key), str | int)), "")
+
+
+def _studio_choice(one: Mapping[str, Any]) -> tuple[str, str]:
+    data = one.get("data")
+    name = next((str(v) for v in data.values() if isinstance(v, str)), "") if isinstance(data, dict) else ""
+    name = marked.plain_name(name)
+    for result in (r for a in one.get("annotations") or () if isinstance(a, dict) for r in a.get("result") or ()):
+        chosen = result.get("value", {}).get("choices") if isinstance(result, dict) else None
+        if isinstance(chosen, list) and len(chosen) == 1:
+            return name, str(chosen[0])
+    return name, ""
+
+
+def _words(place: Path, text: str) -> Table:
+    """Return the rows of a list with a picture and its label a line, apart by a blank, a tab or a comma."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    finder = _Finder(str(place.parent))
+    some = lines[:: max(1, len(lines) // LOOKED_AT)][:LOOKED_AT]
+    if not some or any(finder.find(line) for line in some):
+        return []
+    ways: tuple[Callable[[str], list[str]], ...] = (
+        lambda line: line.split("\t"),
+        lambda line: [part.strip() for part in line.split(",")],
+        lambda line: line.rsplit(maxsplit=1),
+        lambda line: line.split(),
+    )
+    for way in ways:
+        cut = [way(line) for line in some]
+        if all(len(row) > 1 for row in cut) and all(finder.find(row[0]) for row in cut):
+            return [way(line)[:2] for line in lines]
+    return []
 
 
 def _gathered(
-    place: Path, rows: Sequence[Sequence[str]], columns: tuple[int, int, int], progress: Progress | None
+    place: Path, rows: Table, columns: tuple[int, int, int], progress: Progress | None, said: Sequence[str]
 ) -> DataSet:
     at, label_at, split_at = columns
     finder = _Finder(str(place.parent))
     paths: dict[str, tuple[str, str]] = {}
-    notes: list[str] = []
+    notes: list[str] = list(said)
     missing = repeated = 0
     for number, row in enumerate(rows):
         if progress is not None and number % TOLD_EVERY == 0:
@@ -101,6 +206,9 @@ class _Finder:
         """Return the absolute path of a picture, "" if there is none."""
         if not given or "\0" in given:
             return ""
+        if "://" in given or given.startswith("/data/"):  # an address, as web tools write it
+            given = os.path.basename(given)
+            given = _CODE.sub("", given) if not os.path.isfile(os.path.join(self.folder, given)) else given
         name = os.path.expanduser(given.replace("\\", os.sep) if os.sep == "/" and "/" not in given else given)
         for number, (folder, end) in enumerate(self._ways):
             found = os.path.normpath(os.path.join(self.folder, folder, name + end))
@@ -112,8 +220,10 @@ class _Finder:
 
 def _text(place: Path) -> tuple[list[str], list[list[str]]]:
     content = files.content(place, most=MOST_BYTES)
-    text = content.decode("utf-8-sig", "replace") if content[:2] not in (b"\xff\xfe", b"\xfe\xff") else ""
-    text = text or content.decode("utf-16", "replace")
+    try:
+        text, _ = plain_text.decoded(content)
+    except UnicodeError as error:
+        raise Refusal(f"{place.name} is no text.", advice="Save it as CSV in UTF-8.") from error
     if place.suffix.lower() in (".jsonl", ".ndjson"):
         return _lines(place, text)
     head = "\n".join(text.splitlines()[:20])
@@ -176,6 +286,12 @@ def _parquet(place: Path) -> tuple[list[str], list[list[str]]]:
         for name, kind in zip(table.column_names, table.schema.types, strict=True)
         if not pyarrow.types.is_nested(kind) and not pyarrow.types.is_binary(kind)
     ]
+    packed = [name for name in table.column_names if name not in flat]
+    if packed and not any(_order(name, PATHS) < len(PATHS) for name in flat):
+        raise Refusal(
+            f"{place.name} holds its pictures in its own cells ({_shown(packed)}), which are not opened.",
+            advice="Write them out as PNG, in a folder for each class, and open the folder above them.",
+        )
     columns = [[_plain(value) for value in table.column(name).to_pylist()] for name in flat]
     return flat, [list(row) for row in zip(*columns, strict=True)] if columns else []
 

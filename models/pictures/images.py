@@ -186,6 +186,18 @@ def stored_values(source: Source | str | Path) -> NDArray[np.int32]:
                 raise _damaged(path, exc) from exc
 
 
+def box_of_mask(content: bytes) -> tuple[int, int, int, int] | None:
+    """Return the x0, y0, x1, y1 around what a small encoded mask marks, None if nothing. Raises ValueError."""
+    try:
+        with files.Quiet(), Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+            if image.width * image.height > min(MAX_PIXELS, len(content) * 8 * DEFLATE_MOST):
+                raise ValueError("the mask is too large")
+            band = image.getchannel("A") if "A" in image.getbands() else image.convert("L")
+            return band.getbbox()
+    except (OSError, SyntaxError, Image.DecompressionBombError) as exc:
+        raise ValueError("the mask cannot be read") from exc
+
+
 def pictures_in(folder: Path, *, limit: int = 100_000, videos: bool = False) -> list[Path]:
     """Return at most `limit` picture files directly in a folder, in natural order (img2 before img10).
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from models import files
+from models import files, plain_text
 from models.truth import masks
 from models.truth.find_pictures import finder
 from models.truth.gather import Gatherer, Progress, clean, number, shown, whole
@@ -20,6 +20,11 @@ from models.truth.types import Truth
 from models.types import Refusal
 
 WANTED = ("images", "annotations", "categories")
+MOST_NAMED = 5
+LEAST_SIDE = 4  # px
+LEAST_TOLD = 3  # boxes that tell how they are written
+BEYOND = 10  # at least one in so many reaches beyond its picture
+SHARES_MOST = 1.01
 _SPACE = re.compile(r"[ \t\n\r]*")
 _NO_COCO = "Ground truth in COCO's format has the lists images, annotations and categories."
 _CONVERT = "Export it as COCO, Pascal VOC or YOLO there, and open that."
@@ -45,6 +50,7 @@ def read(path: Path, *, progress: Progress | None = None) -> Truth:
     rows: dict[Key, list[Entry]] = {}
     categories: dict[Key, str] = {}
     seen: set[Key] = set()
+    surfaces: set[Key] = set()
 
     def take(part: str, item: Any) -> None:
         if not isinstance(item, dict):
@@ -53,24 +59,33 @@ def read(path: Path, *, progress: Progress | None = None) -> Truth:
         key = _key(item.get("id"))
         if part == "categories":
             _category(gather, path.name, categories, key, item)
+            if item.get("isthing") in (0, False) and key is not None:
+                surfaces.add(key)
         elif part == "images":
             _image(gather, path.name, images, key, item)
+        elif isinstance(segments := item.get("segments_info"), list):  # a panoptic picture's annotations in one entry
+            image = _key(item.get("image_id"))
+            own = rows.setdefault("" if image is None else image, [])
+            own += [_entry(_key(one.get("id")), one) for one in segments if isinstance(one, dict)]
         elif key is not None and key in seen:
             gather.omit(path.name, f"annotation {key} appears twice; the first is used")
         else:
             if key is not None:
                 seen.add(key)
             image = _key(item.get("image_id"))
-            box = item.get("bbox")
-            mask = item.get("segmentation") if _missing(box) else None
-            entry = (key, box, item.get("category_id"), item.get("iscrowd"), mask)
-            rows.setdefault("" if image is None else image, []).append(entry)
+            rows.setdefault("" if image is None else image, []).append(_entry(key, item))
 
     found = parse(path, take, progress)
     missing = [part for part in WANTED if part not in found]
     if missing:
         raise Refusal(f"{path.name} has no {' and no '.join(missing)}, so it is not ground truth.", advice=_NO_COCO)
 
+    if surfaces:
+        stuff = ", ".join([categories[key] for key in surfaces if key in categories][:MOST_NAMED])
+        gather.remark(f"Surfaces ({stuff}) have no boxes and are left out.")
+        rows = {image: [e for e in own if _key(e[2]) not in surfaces] for image, own in rows.items()}
+        categories = {key: name for key, name in categories.items() if key not in surfaces}
+    rows = _as_sizes(gather, rows, {key: size for key, (_, size) in images.items()})
     places = {key: row for row, key in enumerate(categories)}
     find = finder(path, gather.listing)
     for row, (image, (name, size)) in enumerate(images.items()):
@@ -81,6 +96,48 @@ def read(path: Path, *, progress: Progress | None = None) -> Truth:
         for key, *_ in lost:
             gather.omit(path.name, f"annotation {key} is of picture {shown(image)}, which is not among the images")
     return gather.truth(path.stem, "COCO", categories.values())
+
+
+def _entry(key: Key | None, item: dict[str, Any]) -> Entry:
+    box = item.get("bbox")
+    mask = item.get("segmentation") if _missing(box) else None
+    return key, box, item.get("category_id"), item.get("iscrowd"), mask
+
+
+def _as_sizes(
+    gather: Gatherer, rows: dict[Key, list[Entry]], sizes: dict[Key, tuple[int, int]]
+) -> dict[Key, list[Entry]]:
+    """Return entries whose boxes are x, y, width and height in pixels, where a program wrote shares or corners.
+
+    Shares: no number is above 1, though pictures are larger. Corners: each far one lies beyond its near one and within
+    the picture, while as sizes some would reach beyond it.
+    """
+    listed = [
+        (box, sizes.get(image, (0, 0))) for image, own in rows.items() for _, given, *_ in own if (box := _box(given))
+    ]
+    known = [(box, size) for box, size in listed if min(size) > LEAST_SIDE]
+    if not known or len(known) < len(listed):
+        return rows
+    fine = sum(value * 4 % 1 != 0 for box, _ in known for value in box)  # finer than a quarter, as shares are
+    if all(max(box) <= SHARES_MOST and min(box) >= 0 for box, _ in known) and fine >= LEAST_TOLD:
+        gather.remark("The boxes are taken as shares of the pictures' sides: no number is above 1.")
+        change = lambda box, size: [value * side for value, side in zip(box, (*size, *size), strict=True)]  # noqa: E731
+    else:
+        ends = [(x1 - x0, y1 - y0, x0, y0, x1, y1, *size) for (x0, y0, x1, y1), size in known]
+        corners = all(x < u <= wide + 1 and y < v <= high + 1 for u, v, x, y, _, _, wide, high in ends)
+        beyond = sum(x1 > wide + 1 or y1 > high + 1 for *_, x1, y1, wide, high in ends)
+        if len(known) < LEAST_TOLD or not corners or beyond * BEYOND < len(known):
+            return rows
+        gather.remark("The boxes are taken as corners x0, y0, x1, y1: as sizes they would reach beyond the pictures.")
+        change = lambda box, _: [box[0], box[1], box[2] - box[0], box[3] - box[1]]  # noqa: E731
+    changed: dict[Key, list[Entry]] = {}
+    for image, own in rows.items():
+        for key, given, category, crowded, mask in own:
+            box: object = given
+            if isinstance(given, list) and _box(given) is not None:
+                box = change([number(value) for value in given], sizes[image])
+            changed.setdefault(image, []).append((key, box, category, crowded, mask))
+    return changed
 
 
 def _category(gather: Gatherer, file: str, categories: dict[Key, str], key: Key | None, item: dict[str, Any]) -> None:
@@ -194,7 +251,7 @@ def _text(path: Path) -> str:
     """Return the text of a JSON file in UTF-8, or in the encoding its first bytes show. Raises Refusal."""
     content = files.content(path, most=MOST_BYTES)
     try:
-        text = content.decode("utf-8-sig" if content[:3] == b"\xef\xbb\xbf" else json.detect_encoding(content))
+        text, _ = plain_text.decoded(content)
         text.encode()  # raises for a lone surrogate from UTF-16, which cannot be written to any file
     except UnicodeError as error:
         raise Refusal(f"{path.name} is not text in UTF-8.", advice="Save it in UTF-8, without compression.") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from xml.etree.ElementTree import Element
 
 from models.truth import voc
 from models.truth.gather import Gatherer, Progress, number, whole
-from models.truth.marked import Box, Mark, Marked, around, sized, truth
+from models.truth.marked import Box, Mark, Marked, around, centred, sized, truth
 from models.truth.types import Truth
 
 FRAME = "frame_{:06d}"  # as CVAT names a video's frames
@@ -67,10 +68,8 @@ def _box(one: Element) -> Box | str:
     try:
         match one.tag:
             case "box":
-                if number(one.get("rotation") or 0):
-                    return "is turned, which a box is not"
                 x0, y0, x1, y1 = get("xtl", "ytl", "xbr", "ybr")
-                return x0, y0, x1, y1
+                return _turned(x0, y0, x1, y1, number(one.get("rotation") or 0))
             case "ellipse":
                 x, y, rx, ry = get("cx", "cy", "rx", "ry")
                 return x - rx, y - ry, x + rx, y + ry
@@ -83,6 +82,15 @@ def _box(one: Element) -> Box | str:
         return around([number(p[0]) for p in points], [number(p[1]) for p in points])
     except (TypeError, ValueError, IndexError, OverflowError):
         return "has no box of four numbers"
+
+
+def _turned(x0: float, y0: float, x1: float, y1: float, degrees: float) -> Box:
+    """Return the box around one that is turned about its centre."""
+    if not degrees:
+        return x0, y0, x1, y1
+    cos, sin = abs(math.cos(math.radians(degrees))), abs(math.sin(math.radians(degrees)))
+    wide, high = (x1 - x0) * cos + (y1 - y0) * sin, (x1 - x0) * sin + (y1 - y0) * cos
+    return centred((x0 + x1) / 2, (y0 + y1) / 2, wide, high)
 
 
 def _dlib(path: Path, tree: Element) -> Iterator[Marked]:

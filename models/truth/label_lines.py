@@ -21,6 +21,7 @@ MOST_BYTES = 200_000_000
 PEEKED = 1 << 14
 NAMES = ("_classes.txt", "classes.txt", "voc_classes.txt", "obj.names")
 LIST, WIDER, KITTI, VISDRONE, DOTA, MOT = "list of boxes", "WIDER FACE", "KITTI", "VisDrone", "DOTA", "MOT"
+COUNTED = "BBox-Label-Tool"  # the number of boxes, then the corners and the class of each
 IGNORED = ("DontCare", "ignored regions")
 VISDRONE_CLASSES = (
     *("ignored regions", "pedestrian", "people", "bicycle", "car", "van", "truck"),
@@ -31,7 +32,7 @@ _ROW = re.compile(
 )
 # Folders of labels by their names, with the folders of pictures beside them, likely ones first.
 FOLDERS = {"label_2": KITTI, "label_02": KITTI, "labeltxt": DOTA, "labeltxt-v1.0": DOTA, "labeltxt-v1.5": DOTA}
-BESIDE = ("image_2", "image_02", "images", "img", "img1", "JPEGImages", "train_img", "")
+BESIDE = ("image_2", "image_02", "images", "Images", "img", "img1", "JPEGImages", "train_img", "")
 
 
 def read(path: Path, kind: str, *, progress: Progress | None = None) -> Truth:
@@ -48,6 +49,9 @@ def read(path: Path, kind: str, *, progress: Progress | None = None) -> Truth:
             name, pictures = path.parent.parent.name, list(_mot(path))
         case _:
             folder = labels_in(path)
+            if kind == COUNTED:
+                pictures = [_counted(each, folder) for each in sorted(folder.rglob("*.txt"))]
+                return truth(Path(name).stem, kind, pictures, gather=gather)
             reader = {KITTI: _kitti, DOTA: _dota, VISDRONE: _visdrone}[kind]
             pictures = [_of_folder(each, folder, reader) for each in sorted(folder.glob("*.txt"))]
     return truth(Path(name).stem, kind, pictures, gather=gather, classes=classes)
@@ -63,10 +67,12 @@ def recognise(path: Path) -> str:
         return FOLDERS[folder.name.lower()]
     if (path / "gt" / "gt.txt").is_file():
         return ""
-    first = next(iter(islice(folder.glob("*.txt"), 1)), None)
+    first = next(iter(islice(folder.glob("*.txt"), 1)), None) or next(iter(islice(folder.glob("*/*.txt"), 1)), None)
     lines = _head(first) if first is not None else []
     words = [line.replace(",", " ").split() for line in lines if line.strip()]
     if folder.name.lower() in ("annotations", "labels", "label", "label_2") and words:
+        if words[0] == [str(len(words) - 1)] and all(len(row) in (4, 5) and _are_numbers(row[:4]) for row in words[1:]):
+            return COUNTED
         if all(len(row) in (15, 16) and not _is_number(row[0]) and _are_numbers(row[1:]) for row in words):
             return KITTI
         if all(line.count(",") >= 7 for line in lines if line.strip()) and all(_are_numbers(row[:8]) for row in words):
@@ -78,7 +84,7 @@ def labels_in(path: Path) -> Path:
     """Return the folder of labels in or at a path."""
     if path.name.lower() in FOLDERS:
         return path
-    for name in (*FOLDERS, "labelTxt", "annotations", "Annotations", "labels", "label"):
+    for name in (*FOLDERS, "labelTxt", "annotations", "Annotations", "labels", "label", "Labels"):
         if (path / name).is_dir():
             return path / name
     return path
@@ -196,6 +202,20 @@ def _of_folder(file: Path, folder: Path, reader: Callable[[str, str], Mark | Non
         found = next(
             (at / f"{file.stem}{suffix}" for suffix in SUFFIXES if (at / f"{file.stem}{suffix}").is_file()), None
         )
+        if found is not None:
+            return Marked(str(found), file, marks)
+    return Marked(file.stem, file, marks)
+
+
+def _counted(file: Path, folder: Path) -> Marked:
+    marks = []
+    for line_number, line in enumerate(_lines(file)[1:], 2):
+        words = line.split()
+        if len(words) >= 4:
+            marks.append(Mark(words[4] if len(words) > 4 else "object", _box(words[:4]), f"line {line_number}"))
+    below = file.relative_to(folder).with_suffix("")
+    for name in BESIDE:
+        found = next((at for s in SUFFIXES if (at := folder.parent / name / f"{below}{s}").is_file()), None)
         if found is not None:
             return Marked(str(found), file, marks)
     return Marked(file.stem, file, marks)

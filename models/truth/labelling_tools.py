@@ -1,21 +1,34 @@
 """Reads ground truth from the JSON of labelling tools and data sets other than COCO's.
 
 LabelMe, the VGG Image Annotator, Label Studio, Supervisely, CreateML, BDD100K and Scalabel, Cityscapes, Datumaro,
-Darwin, VoTT, Labelbox; one JSON a line: Hugging Face's metadata.jsonl, SageMaker's manifest, CrowdHuman's odgt.
+Darwin, VoTT, Labelbox, those of `further_tools`; one JSON a line: Hugging Face's metadata.jsonl, SageMaker's
+manifest, CrowdHuman's odgt.
 """
 
 from __future__ import annotations
 
+import base64
 import json
+import math
 import os
+import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from models import files
-from models.truth import via
+from models import files, plain_text
+from models.pictures import images
+from models.truth import further_tools, via
 from models.truth.gather import Gatherer, Progress, Size, number, whole
+from models.truth.json_parts import box as _box
+from models.truth.json_parts import each as _each
+from models.truth.json_parts import first as _first
+from models.truth.json_parts import has as _has
+from models.truth.json_parts import numbers as _numbers
+from models.truth.json_parts import points as _points
+from models.truth.json_parts import size as _size
 from models.truth.marked import Box, Mark, Marked, around, centred, plain_name, sized, truth
 from models.truth.types import Truth
 from models.types import Refusal
@@ -23,6 +36,7 @@ from models.types import Refusal
 MOST_BYTES = 256_000_000
 MOST_FILES = 100_000
 DEPTH = 3
+MOST_BITMAP = 64_000_000  # bytes of a PNG
 PROBED = 5  # files that are looked into to tell whether a folder has one for each picture
 LINES = (".jsonl", ".ndjson", ".manifest", ".odgt")
 ADVICE = "Choose the file that holds the boxes, or export it as COCO there."
@@ -35,6 +49,12 @@ def read(path: Path, content: Any, *, progress: Progress | None = None) -> Truth
     """
     kind = kind_of(content)
     pictures = _pictures(kind, content, path)
+    if (
+        not any(picture.marks for picture in pictures)
+        and kind == "Label Studio"
+        and '"choices"' in json.dumps(content[:5])
+    ):
+        raise Refusal(f"{path.name} has classes of whole pictures, but no boxes.", advice="Open it as a data set.")
     return truth(path.stem, kind, pictures, gather=Gatherer(progress), classes=_classes(content))
 
 
@@ -81,7 +101,7 @@ def content_of(path: Path) -> Any:
     """Return what a JSON file holds, a list where it has one JSON a line. Raises Refusal."""
     content = files.content(path, most=MOST_BYTES)
     try:
-        text = content.decode("utf-8-sig" if content[:3] == b"\xef\xbb\xbf" else json.detect_encoding(content))
+        text, _ = plain_text.decoded(content)
         text.encode()
         if path.suffix.lower() in LINES:
             return [json.loads(line) for line in text.splitlines() if line.strip()]
@@ -108,53 +128,33 @@ def _classes(content: Any) -> list[str]:
     return [str(each.get("name")) for each in listed if isinstance(each, dict)]
 
 
-def _box(read: Callable[[], Box | str]) -> Box | str:
-    """Return the box that a reader makes of numbers in a file, or a text where they are none."""
-    try:
-        return read()
-    except (AttributeError, KeyError, TypeError, ValueError, IndexError, OverflowError):
-        return "has no box of four numbers"
-
-
-def _numbers(values: Sequence[Any]) -> list[float]:
-    return [number(value) for value in values]
-
-
-def _size(width: Any, height: Any) -> Size:
-    return max(whole(width) or 0, 0), max(whole(height) or 0, 0)
-
-
-def _points(points: Sequence[Sequence[Any]]) -> Box | str:
-    return around(_numbers([p[0] for p in points]), _numbers([p[1] for p in points]))
-
-
-def _each(items: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the objects of a list with what they are called in messages."""
-    for row, item in enumerate(items or (), 1):
-        if isinstance(item, Mapping):
-            yield f"object {row}", item
-
-
-def _first(content: Any) -> Mapping[str, Any]:
-    if not isinstance(content, list):
-        return {}
-    return next((item for item in content if isinstance(item, Mapping)), {})
-
-
-def _has(content: Any, *keys: str) -> bool:
-    return isinstance(content, Mapping) and all(key in content for key in keys)
-
-
 # LabelMe
+
+OUTLINES = (None, "polygon", "mask", "linestrip")
 
 
 def _labelme(content: Any, path: Path) -> Iterator[Marked]:
-    marks = []
+    marks: list[Mark] = []
+    of_group: dict[tuple[str, str], int] = {}
     for what, shape in _each(content["shapes"]):
-        marks.append(Mark(str(shape.get("label")), _box(lambda s=shape: _labelme_box(s)), what))
+        mark = Mark(str(shape.get("label")), _box(lambda s=shape: _labelme_box(s)), what)
+        group = whole(shape.get("group_id"))
+        # Outlines of one group are the parts of one object.
+        if group is not None and not isinstance(mark.box, str) and shape.get("shape_type") in OUTLINES:
+            row = of_group.setdefault((mark.name, str(group)), len(marks))
+            if row < len(marks):
+                marks[row] = replace(marks[row], box=_joined(marks[row].box, mark.box))
+                continue
+        marks.append(mark)
     own = plain_name(str(content.get("imagePath") or path.stem))
     beside = _beside(path, own)
     yield Marked(beside or own, path, marks, _size(content.get("imageWidth"), content.get("imageHeight")))
+
+
+def _joined(first: Box | str, second: Box) -> Box | str:
+    if isinstance(first, str):
+        return second
+    return (*map(min, first[:2], second[:2]), *map(max, first[2:], second[2:]))  # type: ignore[return-value]
 
 
 def _labelme_box(shape: Mapping[str, Any]) -> Box | str:
@@ -209,7 +209,8 @@ def _is_studio(content: Any) -> bool:
     return any(isinstance(item, Mapping) and any(key in item for key in STUDIO) for item in values)
 
 
-def _studio(content: Any, path: Path) -> Iterator[Marked]:
+def studio_tasks(content: Any, path: Path) -> Iterator[Marked]:
+    """Yield the pictures of Label Studio's tasks, whose boxes are in per cent of the sides."""
     for task in content:
         if not isinstance(task, Mapping):
             continue
@@ -227,7 +228,7 @@ def _studio(content: Any, path: Path) -> Iterator[Marked]:
             labels = next((value[key] for key in STUDIO if value.get(key)), None)
             size = _size(one.get("original_width"), one.get("original_height"))
             if labels:
-                marks.append(Mark(str(labels[0]), _box(lambda v=value: _studio_box(v)), what))
+                marks.append(Mark(str(labels[0]), _box(lambda v=value, s=size: _studio_box(v, s)), what))
             elif "brushlabels" in value:
                 marks.append(Mark(str(value["brushlabels"][0]), "is a brush, whose mask is not read", what))
         yield Marked(_without_code(name, path), path, marks, size, shares=True)
@@ -239,16 +240,29 @@ def _inner(outer: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return inner if isinstance(inner, Mapping) else outer
 
 
-def _studio_box(value: Mapping[str, Any]) -> Box | str:
+def _studio_rectangle(value: Mapping[str, Any], size: Size) -> Box | str:
+    """Return the shares around a rectangle, which is turned clockwise about its near corner, in pixels."""
+    x, y, width, height = (value / 100 for value in _numbers([value[key] for key in ("x", "y", "width", "height")]))
+    angle = number(value.get("rotation") or 0)
+    if not angle:
+        return sized(x, y, width, height)
+    if min(size) <= 0:
+        return "is turned, on a picture of unknown size"
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    wide, high = width * size[0], height * size[1]
+    xs = [x + (a * cos - b * sin) / size[0] for a, b in ((0, 0), (wide, 0), (wide, high), (0, high))]
+    ys = [y + (a * sin + b * cos) / size[1] for a, b in ((0, 0), (wide, 0), (wide, high), (0, high))]
+    return around(xs, ys)
+
+
+def _studio_box(value: Mapping[str, Any], size: Size) -> Box | str:
     if "points" in value:
         box = _points(value["points"])
     elif "radiusX" in value:
         x, y, rx, ry = _numbers([value[key] for key in ("x", "y", "radiusX", "radiusY")])
         box = x - rx, y - ry, x + rx, y + ry
     else:
-        box = sized(*_numbers([value[key] for key in ("x", "y", "width", "height")]))
-        if number(value.get("rotation") or 0):
-            return "is turned, which a box is not"
+        return _studio_rectangle(value, size)
     return box if isinstance(box, str) else (box[0] / 100, box[1] / 100, box[2] / 100, box[3] / 100)
 
 
@@ -280,11 +294,20 @@ def _supervisely(content: Any, path: Path) -> Iterator[Marked]:
     marks = []
     for what, one in _each(content["objects"]):
         if (one.get("geometryType") or "") == "bitmap" or "bitmap" in one:
-            box: Box | str = "is a bitmap, whose mask is not read"
+            box: Box | str = _box(lambda o=one: _bitmap_box(o["bitmap"]))
         else:
             box = _box(lambda o=one: _points(o["points"]["exterior"]))
         marks.append(Mark(str(one.get("classTitle")), box, what))
     yield Marked(path.stem, path, marks, _size(content["size"].get("width"), content["size"].get("height")))
+
+
+def _bitmap_box(bitmap: Mapping[str, Any]) -> Box | str:
+    """Return the box around the pixels of a bitmap: a PNG, compressed once more, and the place of its corner."""
+    left, top = _numbers(bitmap["origin"])
+    unpacked = zlib.decompressobj()
+    content = unpacked.decompress(base64.b64decode(str(bitmap["data"]), validate=True), MOST_BITMAP)
+    found = images.box_of_mask(content)
+    return "is an empty bitmap" if found is None else (left + found[0], top + found[1], left + found[2], top + found[3])
 
 
 # What Cityscapes labels as surfaces: a box around one says nothing.
@@ -472,8 +495,7 @@ def _crowd_human(content: Any, path: Path) -> Iterator[Marked]:
         yield Marked(str(entry["ID"]), path, marks)
 
 
-Format = tuple[Callable[[Any], bool], Callable[[Any, Path], Iterator[Marked]]]
-FORMATS: dict[str, Format] = {
+FORMATS: dict[str, further_tools.Format] = {
     "LabelMe": (lambda c: _has(c, "shapes") and isinstance(c["shapes"], list), _labelme),
     "VIA": (_is_via, _via),
     "Supervisely": (lambda c: _has(c, "size", "objects") and isinstance(c["size"], Mapping), _supervisely),
@@ -482,7 +504,7 @@ FORMATS: dict[str, Format] = {
     "VoTT": (lambda c: _has(c, "assets") or _has(c, "asset", "regions"), _vott),
     "Labelbox": (_is_labelbox, _labelbox),
     "Datumaro": (lambda c: _has(c, "categories", "items"), _datumaro),
-    "Label Studio": (_is_studio, _studio),
+    "Label Studio": (_is_studio, studio_tasks),
     "CreateML": (
         lambda c: _has(_first(c), "image", "annotations") or _has(_first(c), "imagefilename", "annotation"),
         _createml,
@@ -494,5 +516,6 @@ FORMATS: dict[str, Format] = {
     ),
     "SageMaker": (lambda c: _has(_first(c), "source-ref"), _sagemaker),
     "CrowdHuman": (lambda c: _has(_first(c), "ID", "gtboxes"), _crowd_human),
+    **further_tools.FORMATS,
 }
-SINGLE = frozenset({"LabelMe", "Supervisely", "Cityscapes", "Darwin", "VoTT", "BDD100K"})
+SINGLE = frozenset({"LabelMe", "Supervisely", "Cityscapes", "Darwin", "VoTT", "BDD100K", *further_tools.SINGLE})

@@ -64,7 +64,7 @@ def truth(
     for row, picture in enumerate(pictures):
         gather.progress(row, len(pictures), f"Looking for the pictures of {name}")
         find = finders.setdefault(picture.file.parent, finder(picture.file, gather.listing))
-        _add(gather, picture, _found(find, picture.name), places)
+        _add(gather, picture, found_at(find, picture.name), places)
     return gather.truth(name, kind, names)
 
 
@@ -78,7 +78,7 @@ def _order(name: str) -> tuple[int, str]:
     return (int(name), "") if name.isascii() and name.isdecimal() and len(name) < 10 else (1 << 40, name)
 
 
-def _found(find: Callable[[str], str], name: str) -> str:
+def found_at(find: Callable[[str], str], name: str) -> str:
     """Return the path of a picture, also where its suffix was left out or changed since; "" if it is not there."""
     if not name.strip() or "\0" in name:
         return ""

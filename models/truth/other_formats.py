@@ -13,6 +13,9 @@ BOXES = "Export the annotations as COCO, Pascal VOC, YOLO or a table (CSV), and 
 SHARD = re.compile(r"-\d{5}-of-\d{5}(\.tfrecord)?$")
 MOST_SEEN = 2000
 # What a file is by its suffix, and what to do.
+ANNOTATIONS: dict[str, tuple[str, str]] = {
+    "det.txt": ("a tracker's detections, which are not ground truth", "Open gt/gt.txt of the sequence instead."),
+}
 KINDS: dict[tuple[str, ...], tuple[str, str]] = {
     (".tfrecord", ".tfrecords", ".record"): (
         "TensorFlow's records (TFRecord), which are not read",
@@ -21,6 +24,10 @@ KINDS: dict[tuple[str, ...], tuple[str, str]] = {
     (".parquet", ".arrow", ".feather"): (
         "a table in columns (Parquet, Arrow), which is not read as ground truth",
         "Save it as metadata.jsonl, one JSON a line with file_name and objects, beside the pictures.",
+    ),
+    (".pts",): (
+        "landmarks of one face (300-W), which have no box",
+        "Export the points as COCO: each annotation with a list keypoints of x, y, v, and a bbox.",
     ),
     (".mat",): (
         "a MATLAB file, which is not read",
@@ -50,6 +57,14 @@ def refusal(path: Path) -> Refusal | None:
 
 
 def _kind(path: Path) -> tuple[str, str] | None:
+    if path.name in ANNOTATIONS:
+        return ANNOTATIONS[path.name]
+    if "ellipselist" in path.name.lower():
+        return "a list of ellipses (FDDB), which is not read", BOXES
+    if "list_attr" in path.name.lower():
+        return "a table of attributes without boxes", "Open it as a data set, or list_bbox_celeba.txt as ground truth."
+    if "landmarks" in path.name.lower() and path.suffix.lower() == ".txt":
+        return "a table of landmarks without boxes", f"Open list_bbox_celeba.txt for boxes. {BOXES}"
     suffix = ".tfrecord" if SHARD.search(path.name) else path.suffix.lower()
     return next((about for suffixes, about in KINDS.items() if suffix in suffixes), None)
 

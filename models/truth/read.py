@@ -19,7 +19,10 @@ _kept: OrderedDict[Source, Truth] = OrderedDict()
 
 ROBOFLOW = "_annotations.coco.json"
 PEEKED_BYTES = 1 << 16
+MOST_SHEETS = 5  # files of JSON that are read to find the one of a tool
+MOST_PEEKED = 3  # files without a suffix
 COCO, VOC, YOLO, TABLE, LINES, MAPS, BELOW = "COCO", "VOC", "YOLO", "table", "lines", "maps", "below"
+CUB = "CUB"
 TABLES = (".csv", ".tsv")
 ADVICE = "Choose a COCO file (.json), a Pascal VOC folder (Annotations), a YOLO folder (labels) or a table (.csv)."
 IMAGES = ("images", "jpegimages", "imgs", "img")
@@ -49,7 +52,7 @@ def read(path: str | Path, *, progress: Progress | None = None) -> Truth:
 
 def _read(path: Path, kind: str, progress: Progress | None) -> Truth:
     # Imported here, because a window that has just been opened needs none of the readers.
-    from models.truth import instance_maps, label_lines, tables, voc, yolo
+    from models.truth import cub, instance_maps, label_lines, tables, voc, yolo
 
     match kind:
         case "COCO":
@@ -64,6 +67,8 @@ def _read(path: Path, kind: str, progress: Progress | None) -> Truth:
             return label_lines.read(path, label_lines.recognise(path), progress=progress)
         case "maps" if (found := instance_maps.read(path, progress=progress)) is not None:
             return found
+        case "CUB":
+            return cub.read(path if path.is_dir() else path.parent, progress=progress)
         case "below":
             return _only(path, progress)
     if path.is_dir() and (found := _in_folder(path, progress)) is not None:
@@ -116,6 +121,7 @@ def inside(path: Path) -> list[Path]:
             names = [name for name, is_dir in listed if not is_dir]
             found += [folder / name for name in names if name.lower().endswith(SINGLE_FILES)]
             found += [folder / name for name in names if name.lower().endswith(BOX_LISTS)]
+            found += [folder / name for name in names if name == "gt.txt" and folder.name == "gt"]  # MOT's sequences
             subs = [folder / name for name, is_dir in listed if is_dir and not name.startswith(".")]
             found += [sub for sub in subs if depth and sub.name.lower() in label_lines.FOLDERS]
             below += subs
@@ -179,7 +185,7 @@ def recognise(path: str | Path) -> str:
 
 
 def _file(path: Path, suffix: str) -> str:
-    from models.truth import instance_maps, label_lines, labelling_tools, tables, yolo
+    from models.truth import cub, instance_maps, label_lines, labelling_tools, tables, yolo
 
     if suffix == ".json" or suffix in labelling_tools.LINES:
         return COCO
@@ -189,6 +195,8 @@ def _file(path: Path, suffix: str) -> str:
         return VOC
     if suffix in TABLES:
         return LINES if label_lines.recognise(path) else TABLE
+    if path.name == cub.BOXES and cub.is_it(path.parent):
+        return CUB
     if suffix == ".txt" and [p.name for p in path.parents[:2]] == ["Main", "ImageSets"]:
         return VOC
     if suffix == ".txt" and label_lines.recognise(path):
@@ -201,10 +209,13 @@ def _file(path: Path, suffix: str) -> str:
 
 
 def _folder(path: Path) -> str:
-    from models.truth import label_lines, yolo
+    from models.truth import cub, label_lines, yolo
     from models.truth.voc import ANNOTATIONS
 
-    if any((path / name).is_dir() and _has_file(path / name, ".xml", deep=True) for name in ANNOTATIONS):
+    if cub.is_it(path):
+        return CUB
+
+    if any((path / name).is_dir() and _has_xml(path / name) for name in ANNOTATIONS):
         return VOC
     if (path / ROBOFLOW).is_file():
         return COCO
@@ -214,6 +225,10 @@ def _folder(path: Path) -> str:
     if path.name.lower() == "labels" or any((path / mark).exists() for mark in marks) or _has_file(path, ".names"):
         return YOLO
     if path.name.lower() in IMAGES and any((path.parent / name).is_dir() for name in ("labels", "Labels")):
+        return YOLO
+    if any((path / name).is_dir() for name in yolo.WITH_PICTURES) and any(
+        (path / name).is_dir() and _has_file(path / name, ".txt") for name in yolo.TEXT_FOLDERS
+    ):
         return YOLO
     if _has_file(path, ".xml"):
         return VOC
@@ -235,8 +250,21 @@ def _has_polygons(path: Path) -> bool:
     return next(path.glob("**/*_polygons.json"), None) is not None
 
 
+def _has_xml(folder: Path, depth: int = 2) -> bool:
+    """Return whether XML lies in a folder or a little below it; the first files without a suffix are looked into."""
+    from models.truth.voc import is_xml
+
+    with os.scandir(folder) as entries:
+        listed = [(entry.name, entry.path, entry.is_dir()) for entry in entries]
+    names = [name for name, _, is_dir in listed if not is_dir]
+    bare = [name for name in names if "." not in name][:MOST_PEEKED]
+    if any(name.lower().endswith(".xml") for name in names) or any(is_xml(folder, name) for name in bare):
+        return True
+    return depth > 0 and any(_has_xml(Path(path), depth - 1) for _, path, is_dir in listed[:MOST_BELOW] if is_dir)
+
+
 def _is_voc(folder: Path, name: str) -> bool:
-    return (folder / name).is_dir() and _has_file(folder / name, ".xml")
+    return (folder / name).is_dir() and _has_xml(folder / name, 0)
 
 
 def _has_file(folder: Path, suffix: str, *, deep: bool = False) -> bool:
@@ -279,6 +307,8 @@ def _sheet(folder: Path) -> Path | None:
     """Return the only JSON file in a folder, or the only one that looks like COCO; otherwise None."""
     found = _sheets(folder)
     likely = [each for each in found if _has_lists(each)] if len(found) > 1 else found
+    if not likely:
+        likely = [each for each in found[:MOST_SHEETS] if _is_tool(each)]
     return likely[0] if len(likely) == 1 else None
 
 

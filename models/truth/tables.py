@@ -15,10 +15,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from models import files
-from models.truth import via
-from models.truth.gather import Gatherer, Progress, number, whole
-from models.truth.marked import SUFFIXES, Box, Mark, Marked, centred, sized, truth
+from models import files, plain_text
+from models.truth import table_cells, via
+from models.truth.find_pictures import finder
+from models.truth.gather import Gatherer, Listing, Progress, number, whole
+from models.truth.marked import SUFFIXES, Box, Mark, Marked, centred, found_at, sized, truth
 from models.truth.types import Truth
 from models.types import Refusal
 
@@ -29,10 +30,12 @@ DELIMITERS = ",;\t|"
 ADVICE = "A table of boxes has columns for the picture's name, the class, and xmin, ymin, xmax, ymax or x, y, w, h."
 # Names of columns in small letters without signs, likely ones first.
 PICTURE_COLUMNS = (
-    "filename imagefilename imagepath filepath imagename image imageid img imgpath imgname path file frame fname name"
+    "filename imagefilename imagepath filepath imagename image imageid img imgpath imgname path file frame fname name "
+    "파일명 이미지 이미지명 파일 사진 파일이름"
 )
 CLASS_COLUMNS = (
-    "class classname labelname label category categoryname object objectclass classid labelid categoryid species type"
+    "class classname labelname label category categoryname object objectclass classid labelid categoryid species type "
+    "target 클래스 라벨 레이블 분류 종류 클래스명"
 )
 CORNER_COLUMNS = (
     "xmin x1 x0 left xmn roix1 bboxx1 bboxxmin boxxmin minx bxmin xtl topleftx",
@@ -51,6 +54,8 @@ PICTURE_SIDE_COLUMNS = (
     "imageheight imgheight originalheight imheight height",
 )
 BOX_COLUMNS = "bbox box boundingbox bboxes coordinates"
+AUTO_ML = ("TRAIN", "TRAINING", "VALIDATE", "VALIDATION", "TEST", "UNASSIGNED")
+FEW = 5  # rows that are looked for as pictures
 GROUP_COLUMNS = "isgroupof iscrowd crowd difficult"
 
 
@@ -61,13 +66,21 @@ def read(path: Path, *, progress: Progress | None = None) -> Truth:
     first = next(rows, None)
     if first is None:
         raise Refusal(f"{path.name} has no rows.", advice=ADVICE)
-    columns = _header(first)
+    head = [first, *itertools.islice(rows, PEEKED_ROWS)]
+    rows = itertools.chain(head[1:], rows)
+    columns = _header(first, head[1:], path)
+    if columns is not None and columns.cells:
+        listed = table_cells.pictures(
+            path, columns.cells, columns.names, picture=columns.picture, label=columns.label, rows=rows
+        )
+        return truth(path.stem, "CSV", _named(path, columns, listed), gather=gather)
     if columns is None:
-        head = [first, *itertools.islice(rows, PEEKED_ROWS)]
-        rows = itertools.chain(head[1:], rows)
         if _is_counted(head):
             return truth(path.stem, "list of boxes", _counted(path, itertools.chain(head[:1], rows)), gather=gather)
         columns = _without_header(first)
+        if columns is not None and not columns.corners_hold(head):
+            gather.remark("The four numbers of a row are taken as x, y, width, height: as corners some have no area.")
+            columns = columns.as_sizes()
     if columns is None:
         raise _unknown(path, first)
     if "regionshapeattributes" in columns.names:
@@ -93,7 +106,7 @@ def is_list(path: Path) -> bool:
     rows = list(_parsed("\n".join(lines if len(head) < PEEKED_BYTES else lines[:-1])))
     if not rows or any("\0" in cell for row in rows for cell in row):
         return False
-    if _header(rows[0]) is not None:
+    if _header(rows[0], rows[1:]) is not None:
         return len(rows) > 1
     return all(any(cell.strip().lower().endswith(SUFFIXES) for cell in row) for row in rows) and (
         _is_counted(rows) or _without_header(rows[0]) is not None
@@ -131,7 +144,7 @@ class _Columns:
     """Where the columns of a table are: `names` by what they hold. `first` is a row of values in the header's place."""
 
     def __init__(self, names: dict[str, int], first: list[str] | None = None) -> None:
-        self.names, self.first = names, first
+        self.names, self.first, self.cells = names, first, ""
         self.picture, self.label = self._of(PICTURE_COLUMNS), self._of(CLASS_COLUMNS)
         if self.label == self.picture:
             self.label = -1
@@ -149,6 +162,18 @@ class _Columns:
     def _all(self, words: Sequence[str]) -> tuple[int, ...]:
         found = tuple(self._of(each) for each in words)
         return found if -1 not in found else ()
+
+    def corners_hold(self, rows: Sequence[Sequence[str]]) -> bool:
+        """Return whether the four numbers of all rows are corners in order, where they are taken for corners."""
+        cells = [[row[at].strip() for at in self.corners] for row in rows if len(row) > max(self.corners, default=0)]
+        return not self.corners or all(_is_ordered(each) for each in cells if all(map(_is_number, each)))
+
+    def as_sizes(self) -> _Columns:
+        """Return the columns with the four numbers taken as the near corner and the size."""
+        names = dict(self.names)
+        for corner, side in (("xmin", "x"), ("ymin", "y"), ("xmax", "w"), ("ymax", "h")):
+            names[side] = names.pop(corner)
+        return _Columns(names, self.first)
 
     @property
     def boxes(self) -> bool:
@@ -175,14 +200,10 @@ class _Columns:
 def _rows(path: Path) -> Iterator[list[str]]:
     """Yield the rows of a table in any usual encoding and with any usual delimiter."""
     content = files.content(path, most=MOST_BYTES)
-    for encoding in ("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig", "cp949", "cp1252"):
-        try:
-            text = content.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        raise Refusal(f"{path.name} is not text in UTF-8.", advice="Save it as UTF-8.")
+    try:
+        text, _ = plain_text.decoded(content)
+    except UnicodeError as error:
+        raise Refusal(f"{path.name} is not text in UTF-8.", advice="Save it as UTF-8.") from error
     try:
         yield from _parsed(text)
     except csv.Error as error:
@@ -190,7 +211,11 @@ def _rows(path: Path) -> Iterator[list[str]]:
 
 
 def _parsed(text: str) -> Iterator[list[str]]:
-    head = next((line for line in text.splitlines() if line.strip()), "")
+    lines = [line for line in itertools.islice(io.StringIO(text), PEEKED_ROWS) if line.strip()]
+    if len(lines) > 1 and lines[0].strip().isdecimal() and not lines[1].strip().isdecimal():  # CelebA's number of rows
+        text = text.lstrip("\ufeff \r\n")[len(lines[0].strip()) :].lstrip()
+        lines = lines[1:]
+    head = next(iter(lines), "")
     delimiter = max(DELIMITERS, key=head.count)
     if not head.count(delimiter):
         delimiter = " "
@@ -199,11 +224,14 @@ def _parsed(text: str) -> Iterator[list[str]]:
 
 
 def _plain(cell: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", cell.lower())
+    return re.sub(r"[\W_]", "", cell.lower())
 
 
-def _header(row: list[str]) -> _Columns | None:
-    """Return the columns that a first row names, None where it names no boxes."""
+def _header(row: list[str], rows: Sequence[Sequence[str]] = (), path: Path | None = None) -> _Columns | None:
+    """Return the columns that a first row names, None where it names no boxes.
+
+    Where it names no column of pictures, that whose cells in the next `rows` are pictures' names is taken.
+    """
     names: dict[str, int] = {}
     for place, cell in enumerate(row):
         names.setdefault(_plain(cell), place)
@@ -211,13 +239,38 @@ def _header(row: list[str]) -> _Columns | None:
     columns = _Columns(names)
     if "regionshapeattributes" in names and "filename" in names:
         return columns
-    return columns if columns.picture >= 0 and columns.boxes else None
+    columns.cells = table_cells.kind_of(names, rows)
+    if columns.picture < 0 and (columns.boxes or columns.cells):
+        columns.picture = _picture_column(rows, path, but=set(columns.sides) | set(columns.corners))
+        columns.label = -1 if columns.label == columns.picture else columns.label
+    return columns if columns.picture >= 0 and (columns.boxes or columns.cells) else None
+
+
+def _picture_column(rows: Sequence[Sequence[str]], path: Path | None, *, but: set[int]) -> int:
+    """Return the column whose cells are pictures' names, with or without suffix; -1 if there is none."""
+    places = [at for at in range(min(map(len, rows), default=0)) if at not in but]
+    for at in places:
+        if all(row[at].strip().lower().endswith(SUFFIXES) for row in rows):
+            return at
+    if path is None:
+        return -1
+    find = finder(path, Listing())
+    some = rows[:FEW]
+    return next((at for at in places if some and all(found_at(find, row[at].strip()) for row in some)), -1)
 
 
 def _without_header(row: list[str]) -> _Columns | None:
     """Return the columns of a table without a header: a picture's name, four numbers side by side, a class."""
     picture = next((n for n, cell in enumerate(row) if cell.strip().lower().endswith(SUFFIXES)), -1)
     numeric = [_is_number(cell) for cell in row]
+    if len(row) == 8 and picture == 5 and not numeric[0] and all(numeric[1:5]) and all(numeric[6:]):  # Make Sense
+        words = ["class", "x", "y", "w", "h", "filename", "imagewidth", "imageheight"]
+        names = {word: place for place, word in enumerate(words)}
+        return _Columns(names, first=row)
+    if picture == 1 and len(row) in (10, 11) and row[0].strip().upper() in AUTO_ML:
+        far = 7 if row[7].strip() else 5  # two corners, or all four
+        names = {"filename": 1, "class": 2, "xmin": 3, "ymin": 4, "xmax": far, "ymax": far + 1}
+        return _Columns(names, first=row)
     starts = [at for at in range(len(row) - 3) if all(numeric[at : at + 4])]
     empty = len(row) == 6 and not any(cell.strip() for cell in row[1:])  # RetinaNet's picture without objects
     if picture < 0 or not (starts or empty):

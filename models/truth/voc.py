@@ -19,16 +19,16 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from models import files
+from models import files, plain_text
 from models.truth.gather import Gatherer, Progress, clean, number, whole
 from models.truth.types import Truth
 from models.types import Refusal
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 FOLDERS = ("JPEGImages", "images", "Images", "")
+DATA = ("Data", "data")  # ImageNet's
 ANNOTATIONS = ("Annotations", "annotations", "Annotation", "annotation", "xmls", "xml")  # names of the XML's folder
-DEPTH = 2
-GUESSES = ("gb18030", "cp1252")
+DEPTH = 3
 MOST_BYTES = 32_000_000  # per XML file
 MOST_POINTS = 10_000
 HINT = ", as if width and height stood where the far corner belongs"
@@ -37,13 +37,6 @@ OTHERS = {
     "annotations": "it is CVAT's own XML of many pictures; open it by itself",
     "dataset": "it is dlib's XML of many pictures; open it by itself",
 }
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 _ENCODING = re.compile(rb"""\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,400}\?>")
 _NO_TEXT = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "utf-7"}
@@ -115,9 +108,22 @@ def _files(gather: Gatherer, root: Path) -> list[tuple[Path, Path]]:
     for folder, home in folders:
         # Some exports sort annotations into subfolders like their pictures.
         for where in gather.listing.below(str(folder), DEPTH):
-            names = sorted(name for name in gather.listing.names(where) if name.lower().endswith(".xml"))
+            names = sorted(name for name in gather.listing.names(where) if is_xml(Path(where), name))
             found += [(Path(where) / name, home) for name in names]
     return found
+
+
+def is_xml(folder: Path, name: str) -> bool:
+    """Return whether a file is XML: by its suffix or, without one as Stanford's dogs have it, by how it begins."""
+    if name.lower().endswith(".xml"):
+        return True
+    if "." in name:
+        return False
+    try:
+        with (folder / name).open("rb") as file:
+            return file.read(64).lstrip().lower().startswith((b"<annotation", b"<?xml"))
+    except OSError:
+        return False
 
 
 def _folders(root: Path) -> list[tuple[Path, Path]]:
@@ -154,7 +160,7 @@ def _picture(gather: Gatherer, file: Path, home: Path) -> _Read | None:
     if tree.tag in OTHERS:
         gather.omit(file.name, f"the file is left out: {OTHERS[tree.tag]}")
         return None
-    objects = list(tree.iter("object"))
+    objects = [each for each in tree.iter("object") if _text(each, "deleted") not in ("1", "true")]
     path = _find(gather, file, home, _text(tree, "filename"))
     if not path or gather.has(path):
         why = f"its picture {Path(path).name} already has another XML file" if path else "its picture is not there"
@@ -246,21 +252,19 @@ def _decoded(content: bytes) -> tuple[str, str]:
     Raises ValueError or LookupError if the encoding is unknown or wrong. The XML parser cannot decode multi-byte
     encodings such as GBK itself.
     """
-    for mark, name in _MARKS:
-        if content.startswith(mark):
-            return content[len(mark) :].decode(name), ""
     declared = _ENCODING.match(content[:256])
     name = declared[1].decode("ascii") if declared else "utf-8"
     codec = codecs.lookup(name)
     if not getattr(codec, "_is_text_encoding", True) or codec.name in _NO_TEXT:
         raise LookupError(f"unknown encoding {name}")
     # Some programs declare one encoding and write in the system's own.
-    for each in dict.fromkeys((codec.name, "utf-8", *(() if declared else GUESSES))):
-        try:
-            return content.decode(each), each.upper() if each in GUESSES and not declared else ""
-        except UnicodeDecodeError:
-            continue
-    raise ValueError(f"it is not text in {name.upper()}, as it should be")
+    try:
+        text, guess = plain_text.decoded(content, declared=codec.name)
+    except UnicodeError as error:
+        raise ValueError(f"it is not text in {name.upper()}, as it should be") from error
+    if declared and guess == plain_text.WESTERN:  # which any bytes are
+        raise ValueError(f"it is not text in {name.upper()}, as it should be")
+    return text, guess
 
 
 def _find(gather: Gatherer, file: Path, home: Path, named: str) -> str:
@@ -269,6 +273,10 @@ def _find(gather: Gatherer, file: Path, home: Path, named: str) -> str:
     # Subfolders of Annotations mirror those of the pictures.
     sub = os.path.relpath(file.parent, home / "Annotations") if (home / "Annotations") in file.parents else "."
     near = [os.path.normpath(home / name / sub) for name in FOLDERS]
+    for name in (*ANNOTATIONS, *DATA):
+        if (home / name) in file.parents:
+            sub = os.path.relpath(file.parent, home / name)
+            near += [os.path.normpath(home / each / sub) for each in (*FOLDERS[:-1], *DATA)]
     folders = dict.fromkeys([*near, *(str(home / name) for name in FOLDERS), str(file.parent)])
     named_here = [at for folder in folders if base and gather.listing.has(at := os.path.join(folder, base))]
     own = [at for folder in folders if (at := gather.listing.picture(folder, file.stem))]
@@ -290,6 +298,9 @@ def _box(each: Any) -> list[float] | None:
             cos, sin = abs(math.cos(angle)), abs(math.sin(angle))
             half = (width * cos + height * sin) / 2, (width * sin + height * cos) / 2
             return [x - half[0], y - half[1], x + half[0], y + half[1]]
+        if points := each.findall("polygon/pt")[:MOST_POINTS]:  # LabelMe's of the web
+            xs, ys = ([number(_text(point, name)) for point in points] for name in "xy")
+            return [min(xs), min(ys), max(xs), max(ys)]
         corners = {node.tag: number(node.text or "") for node in each.findall("polygon/*")[: 2 * MOST_POINTS]}
         xs = [value for tag, value in corners.items() if tag.startswith("x")]
         ys = [value for tag, value in corners.items() if tag.startswith("y")]

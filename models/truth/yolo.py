@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from models import files
+from models import files, plain_text
 from models.pictures.images import FOLDER_SUFFIXES
 from models.truth import yolo_sheet
 from models.truth.gather import Gatherer, Listing, Progress, number, shown, whole
@@ -26,8 +26,24 @@ MOST_BYTES = 32_000_000  # per text file
 MOST_WORDS = 100_000  # per line
 LISTS = (".txt",)
 PROBED = 5
+PEEKED = 1 << 12
 PIXELS_FROM = 2.0  # normalised coordinates are at most 1, or slightly beyond the edge
 # Text files found beside labels that are not label files.
+# Folders of text files, by the names that people give them beside YOLO's own, and those of the pictures beside them.
+TEXT_FOLDERS = (
+    "labels",
+    "Labels",
+    "label",
+    "Label",
+    "annotations",
+    "Annotations",
+    "txt",
+    "txts",
+    "labels_txt",
+    "bboxes",
+)
+WITH_PICTURES = ("images", "Images", "JPEGImages", "imgs", "img", "image", "pictures", "photos")
+LEAST_TOLD = 3  # boxes that tell how they are written
 NO_LABELS = frozenset(
     {"classes", "labels", "names", "notes", "obj", "predefined_classes", "readme", "requirements", "license"}
     | {"readme.dataset", "readme.roboflow", "test", "train", "val", "valid"}
@@ -65,18 +81,20 @@ def read(path: Path, *, progress: Progress | None = None) -> Truth:
         found = _named(gather, root, sheet) or _below(gather, root)
     parsed: list[tuple[str, str, list[Row]]] = []
     highest = -1
+    told: dict[str, int] | None = None if sheet.names else {}
     for row, (picture, text) in enumerate(found.pairs.items()):
         gather.progress(row, len(found.pairs), f"Reading {root.name}")
         if text is None:
             gather.omit(os.path.basename(picture), "it has no text file, so its objects are unknown")
             continue
-        rows = _rows(gather, Path(text), sheet)
+        rows = _rows(gather, Path(text), sheet, told)
         if rows is not None:
             highest = max([highest, *(label for _, label, _ in rows)])
             parsed.append((picture, text, rows))
     for text in found.alone:
         gather.omit(os.path.basename(text), "there is no picture with this name")
-    classes = list(sheet.names) or [str(label) for label in range(highest + 1)]
+    classes = list(sheet.names) or list(told or ()) or [str(label) for label in range(highest + 1)]
+    parsed = _in_shares(gather, _from_zero(gather, parsed, classes, named=bool(sheet.names)))
     for row, (picture, text, rows) in enumerate(parsed):
         gather.progress(row, len(parsed), f"Looking at the pictures of {root.name}")
         _picture(gather, os.path.basename(text), picture, rows, classes)
@@ -103,11 +121,62 @@ def _picture(gather: Gatherer, file: str, picture: str, rows: list[Row], classes
     gather.add(picture, (width, height), boxes, labels, file=file, what=lambda row: f"line {known[row][0]}", hint=hint)
 
 
-def _rows(gather: Gatherer, file: Path, sheet: Sheet) -> list[Row] | None:
-    """Return the line number, class and normalised x0 y0 x1 y1 of each box; None if the file cannot be read."""
+Parsed = list[tuple[str, str, list[Row]]]
+
+
+def _from_zero(gather: Gatherer, parsed: Parsed, classes: list[str], *, named: bool) -> Parsed:
+    """Return the lines with their classes counted from 0 where they are counted from 1: up to the number of names."""
+    labels = {label for _, _, rows in parsed for _, label, _ in rows}
+    if not named or not labels or min(labels) < 1 or max(labels) != len(classes):
+        return parsed
+    gather.remark(f"Classes are counted from 1 here: there are {len(classes)} names, a class {len(classes)}, and no 0.")
+    return [(at, text, [(line, label - 1, box) for line, label, box in rows]) for at, text, rows in parsed]
+
+
+def _in_shares(gather: Gatherer, parsed: Parsed) -> Parsed:
+    """Return the lines in shares of the picture where all are in pixels: centre and size, or corners, as they fit."""
+    boxes = [(picture, box) for picture, _, rows in parsed for _, _, box in rows]
+    if len(boxes) < LEAST_TOLD or any(max(box) <= PIXELS_FROM for _, box in boxes):
+        return parsed
+    sizes: dict[str, tuple[int, int]] = {}
+    try:
+        for picture, _ in boxes:
+            if picture not in sizes:
+                sizes[picture] = gather.size(picture, (0, 0))
+    except Refusal:
+        return parsed
+    as_corners = [(picture, _corners(box)) for picture, box in boxes]
+    fits, corners_fit = (all(_fits(box, sizes[at]) for at, box in found) for found in (boxes, as_corners))
+    if fits == corners_fit:
+        return parsed
+    words = "centre, width and height" if fits else "corners"
+    gather.remark(f"The boxes are taken as {words} in pixels, where YOLO has shares of the picture's width and height.")
+    made: Parsed = []
+    for picture, text, rows in parsed:
+        wide, high = sizes.get(picture, (1, 1))
+        kept = [(line, label, box if fits else _corners(box)) for line, label, box in rows]
+        made.append((picture, text, [(n, k, [b[0] / wide, b[1] / high, b[2] / wide, b[3] / high]) for n, k, b in kept]))
+    return made
+
+
+def _corners(box: list[float]) -> list[float]:
+    """Return the four numbers that were taken as centre and size, as they stand in the line."""
+    return [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2, box[2] - box[0], box[3] - box[1]]
+
+
+def _fits(box: list[float], size: tuple[int, int]) -> bool:
+    x0, y0, x1, y1 = box
+    return -1 <= x0 < x1 <= size[0] + 1 and -1 <= y0 < y1 <= size[1] + 1
+
+
+def _rows(gather: Gatherer, file: Path, sheet: Sheet, told: dict[str, int] | None = None) -> list[Row] | None:
+    """Return the line number, class and normalised x0 y0 x1 y1 of each box; None if the file cannot be read.
+
+    `told` collects the names that lines begin with where no list of names is there.
+    """
     try:
         content = files.content(file, most=MOST_BYTES, empty=True)
-        text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+        text, _ = plain_text.decoded(content)
     except Refusal as refusal:
         gather.omit(file.name, f"the file is left out: it {str(refusal).removeprefix(file.name).strip()}")
         return None
@@ -123,6 +192,8 @@ def _rows(gather: Gatherer, file: Path, sheet: Sheet) -> list[Row] | None:
         if not any(words):
             continue
         label, box = _label(words[0], sheet.names), _box(words[1:], pose=sheet.pose)
+        if label is None and told is not None and not isinstance(box, str) and len(told) < MOST_CLASSES:
+            label = told.setdefault(words[0], len(told))
         if label is None:
             gather.omit(file.name, f"line {line_number} begins with {words[0][:20]!r}, which is not a class")
         elif isinstance(box, str):
@@ -258,9 +329,9 @@ def _below(gather: Gatherer, root: Path) -> _Set:
     _take(gather, every, str(root))
     used = {text for text in every.pairs.values() if text is not None}
     with_labels = {os.path.dirname(picture) for picture, text in every.pairs.items() if text is not None}
-    apart = any(os.path.basename(folder).lower() == "labels" for folder in folders)
+    apart = any(os.path.basename(folder) in TEXT_FOLDERS for folder in folders)
     for folder in folders:
-        within = "labels" in [part.lower() for part in Path(folder).relative_to(root).parts]
+        within = any(part in TEXT_FOLDERS for part in Path(folder).relative_to(root).parts)
         for name in sorted(gather.listing.names(folder)):
             text = os.path.join(folder, name)
             stem, suffix = os.path.splitext(name)
@@ -289,8 +360,8 @@ def _texts(picture: str) -> Iterator[str]:
     for suffix in (".txt", ".TXT"):
         text = os.path.splitext(name)[0] + suffix
         for at in range(len(parts) - 1, 0, -1):
-            if parts[at].lower() in ("images", "jpegimages", "imgs", "img"):
-                for word in ("labels", "Labels"):
+            if parts[at].lower() in ("images", "jpegimages", "imgs", "img", "image", "pictures", "photos"):
+                for word in TEXT_FOLDERS:
                     yield os.sep.join([*parts[:at], word, *parts[at + 1 :], text])
         yield os.path.join(folder, text)
         for word in ("labels", "Labels"):
@@ -309,9 +380,21 @@ def lies_flat(folder: Path) -> bool:
     return any(row for row in rows)
 
 
+def _names_pictures(path: Path) -> bool:
+    """Return whether every one of a text's first lines is a picture's path."""
+    try:
+        with files.check(path).open("rb") as file:
+            lines = plain_text.decoded(file.read(PEEKED))[0].splitlines()[:PROBED]
+    except (Refusal, OSError, UnicodeError):
+        return False
+    return bool(lines) and all(os.path.splitext(line.strip())[1].lower() in FOLDER_SUFFIXES for line in lines)
+
+
 def is_list(path: Path) -> bool:
     """Return whether a text file is the list of a YOLO set's pictures, judged by the files beside it."""
-    if path.suffix.lower() not in LISTS or path.stem.lower() not in ("train", "val", "valid", "test", "trainval"):
+    if path.suffix.lower() not in LISTS:
+        return False
+    if path.stem.lower() not in ("train", "val", "valid", "test", "trainval") and not _names_pictures(path):
         return False
     folders = (path.parent, path.parent.parent)
     beside = any((folder / name).is_file() for folder in folders for name in (*SHEETS, "obj.data", "classes.txt"))

@@ -1,29 +1,30 @@
 """A YOLO data set's description, data.yaml or obj.data: class names, pictures, and whether lines hold key points.
 
-YAML is read as strings, lists and mappings only (PyYAML's base loader), without aliases, bounded in depth and size.
+YAML is read by models.bounded_yaml.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from models import files
+from models import files, plain_text
+from models.bounded_yaml import TooMuchError, loaded
+from models.cards import class_list
 from models.truth.gather import clean, whole
 from models.types import Refusal
 
 SHEETS = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
+# Lists of names by other programs: Roboflow's for Darknet, Label Studio's beside its export.
+OTHER_LISTS = ("_darknet.labels", "notes.json", "classes.json", "labels.txt")
 SPLITS = ("train", "val", "valid", "test")
 MOST_BYTES = 1_000_000
 MOST_LIST_BYTES = 64_000_000
 MOST_CLASSES = 10_000
-MOST_EVENTS = 200_000
-MOST_DEPTH = 20
-_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,7 @@ def read(folder: Path, given: Path | None) -> Sheet:
 def lines_of(path: Path) -> list[str]:
     """Return the non-blank lines of a text file. Raises Refusal, or ValueError if it is not UTF-8."""
     content = files.content(path, most=MOST_LIST_BYTES)
-    utf16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
-    text = content.decode("utf-16" if utf16 else "utf-8-sig")
+    text, _ = plain_text.decoded(content)
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
@@ -74,13 +74,13 @@ def _yaml(place: Path) -> Sheet:
         content = files.content(place, most=MOST_BYTES)
         if not content.strip():
             return Sheet(place)
-        table = _table(content.decode("utf-8-sig"))
+        table = _table(plain_text.decoded(content)[0])
     except Refusal as refusal:
         return Sheet(place, problem=str(refusal))
     except (yaml.YAMLError, ValueError, RecursionError, MemoryError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark is not None else ""
-        why = getattr(error, "problem", None) or (str(error) if isinstance(error, _TooMuchError) else "")
+        why = getattr(error, "problem", None) or (str(error) if isinstance(error, TooMuchError) else "")
         return Sheet(place, problem=clean(f"{place.name} cannot be read as YAML{where}{f': {why}' if why else ''}"))
     splits = {name: _places(table[name]) for name in SPLITS if table.get(name)}
     base = table.get("path")
@@ -91,22 +91,11 @@ def _yaml(place: Path) -> Sheet:
     return Sheet(place, tuple(_classes(table.get("names"))), splits, root, "kpt_shape" in table)
 
 
-class _TooMuchError(ValueError):
-    """YAML that is not a mapping, is nested too deep, is too long, or uses aliases."""
-
-
 def _table(text: str) -> dict[str, Any]:
     """Return the outermost mapping of a YAML text. Raises ValueError or YAMLError."""
-    depth = 0
-    for number, event in enumerate(yaml.parse(text, Loader=_LOADER)):
-        if isinstance(event, yaml.AliasEvent):
-            raise _TooMuchError("it refers to parts of itself (*), which is not read")
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > MOST_DEPTH or number > MOST_EVENTS:
-            raise _TooMuchError("it is nested too deep or too long")
-    found = yaml.load(text, Loader=_LOADER)
+    found = loaded(text)
     if not isinstance(found, dict):
-        raise _TooMuchError("it is not a mapping")
+        raise TooMuchError("it is not a mapping")
     return found
 
 
@@ -130,14 +119,20 @@ def _classes(value: Any) -> list[str]:
 def _names(folder: Path) -> tuple[str, ...]:
     """Return the names in a plain list, one per line."""
     lists = [folder / "classes.txt", folder / "labels" / "classes.txt", *sorted(folder.glob("*.names"))]
+    lists += [folder / name for name in OTHER_LISTS]
     for each in lists:
         try:
-            names = lines_of(each)[:MOST_CLASSES] if each.is_file() else []
+            names = _listed(each)[:MOST_CLASSES] if each.is_file() else []
         except (Refusal, ValueError):
             continue
         if names:
             return tuple(clean(name) for name in names)
     return ()
+
+
+def _listed(place: Path) -> Sequence[str]:
+    """Return the names in a list. Raises Refusal or ValueError."""
+    return lines_of(place) if place.suffix.lower() in (".txt", ".names") else class_list.read(place)
 
 
 def _data(place: Path) -> Sheet:

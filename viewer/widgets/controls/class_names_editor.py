@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from models.cards import class_names
+from models.cards import class_list, class_names
 from models.types import Refusal
 from viewer.engine_texts import shown
 from viewer.translation import tr, trn
@@ -47,7 +47,7 @@ class ClassNames(QWidget):
         self.sets.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.sets.setMinimumContentsLength(10)
         self.file = QPushButton(tr("From a file…"))
-        self.file.setToolTip(tr("Read a text file with one name a line"))
+        self.file.setToolTip(tr("Read a list of names: text, JSON, YAML, a table or a label map"))
         self.count = WrappedLabel(tr("How many class names"))
         line = QHBoxLayout()
         line.setSpacing(GAP)
@@ -99,14 +99,17 @@ class ClassNames(QWidget):
 
     def _ask(self) -> None:
         name, _ = QFileDialog.getOpenFileName(
-            self, tr("Class names"), "", tr("Text (*.txt *.names *.csv);;All files (*)")
+            self,
+            tr("Class names"),
+            "",
+            tr("Class names (*.txt *.names *.csv *.tsv *.json *.yaml *.yml *.pbtxt);;All files (*)"),
         )
         if name:
             self.load(Path(name))
 
     def load(self, path: Path) -> None:
-        """Load names from a text file, or show why it has none."""
+        """Load names from a file, or show why it has none."""
         try:
-            self.set_names(class_names.read(path))
+            self.set_names(class_list.read(path))
         except Refusal as refusal:
             self.count.setText(f"{refusal} {refusal.advice}")

@@ -229,5 +229,7 @@ def test_about_names_the_version_and_every_librarys_licence(desk: Make) -> None:
     assert all(each.version and each.licence for each in about.libraries)
     assert about.report.startswith(f"Vitrine {version()} (MIT)")
     assert not [each for each in about.libraries if each.licence == "see its files"]
+    if "umap-learn" in names:
+        assert {"numba", "llvmlite", "pynndescent"} <= names, "what the extra for maps brings along is listed too"
     d.qtbot.mouseClick(about.licence, Qt.MouseButton.LeftButton)
     assert "MIT" in d.window.help.reader.text.toPlainText()

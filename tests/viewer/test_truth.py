@@ -400,3 +400,31 @@ def test_the_command_lines_truth_opens_with_the_window(desk: Make, made: Path) -
     options = Namespace(pictures=[], sample=False, model=SSD, show=[], beside="", truth=made / "set.json")
     document, failures = _document(options)
     assert document.truth == Source.file(made / "set.json") and not failures
+
+
+def test_a_dropped_file_in_shares_and_a_list_of_another_tool_are_the_same_truth(made: Path, desk: Make) -> None:
+    data = json.loads((made / "set.json").read_text())
+    sizes = {each["id"]: (each["width"], each["height"]) for each in data["images"]}
+    names = {each["id"]: each["name"] for each in data["categories"]}
+    records = []
+    for each in data["annotations"]:
+        x, y, wide, high = each["bbox"]
+        file = next(image["file_name"] for image in data["images"] if image["id"] == each["image_id"])
+        corners = {"xmin": x, "ymin": y, "xmax": x + wide, "ymax": y + high}
+        records.append({"image": file, "label": names[each["category_id"]], **corners})
+        sides = (*sizes[each["image_id"]], *sizes[each["image_id"]])
+        each["bbox"] = [value / side for value, side in zip(each["bbox"], sides, strict=True)]
+    shares, listed = made / "shares.json", made / "records.json"
+    shares.write_text(json.dumps(data))
+    listed.write_text(json.dumps(records))
+    d = desk(made / "images" / SAMPLES[0].name)
+    opened(d, made / "set.json")
+    wanted = d.session.truth.of(str(made / "images" / SAMPLES[0].name)).boxes
+    for path in (shares, listed):
+        d.drop_files(path)
+        d.until(lambda path=path: d.session.truth is not None and d.session.truth.name == path.stem)
+        d.settle()
+        found = d.session.truth.of(str(made / "images" / SAMPLES[0].name)).boxes
+        assert np.allclose(np.sort(found, axis=0), np.sort(wanted, axis=0), atol=1e-3)
+    opened(d, shares)
+    assert any("taken as shares" in note for note in d.session.truth.remarks)

@@ -31,6 +31,7 @@ WIDTH, HEIGHT = 640, 520  # pixels, like those below
 ICON = 32
 GAP = 8
 COLUMNS = (tr("Library"), tr("Version"), tr("Licence"))
+WITH_THEIRS = "maps"  # the extra whose libraries are listed with what they need
 CLASSIFIER = "License :: OSI Approved :: "
 LICENCE = tr("MIT licence.")
 WHAT = tr("Vitrine opens a trained vision model and lets you look inside it.")
@@ -52,13 +53,39 @@ def version() -> str:
 
 
 def libraries() -> list[Library]:
-    """Return the libraries that Vitrine needs or can use, as far as they are installed."""
+    """Return the libraries that Vitrine needs or can use, as far as they are installed.
+
+    Those of the extra for maps come with what they need in turn: a compiler among others.
+    """
     project = _project()
     wanted = [*project.get("dependencies", ())]
     for extra, names in project.get("optional-dependencies", {}).items():
         wanted += names if extra not in ("test", "train") else ()
-    names = dict.fromkeys(re.split(r"[\s<>=!~;\[]", each, maxsplit=1)[0] for each in wanted)
-    return [found for name in names if (found := _library(name)) is not None]
+    names = {_plain(name): name for name in map(_name, wanted)}
+    waiting = [_name(each) for each in project.get("optional-dependencies", {}).get(WITH_THEIRS, ())]
+    while waiting:
+        new = {_plain(name): name for name in map(_name, _needs(waiting.pop())) if _plain(name) not in names}
+        names |= new
+        waiting += new.values()
+    return [found for name in names.values() if (found := _library(name)) is not None]
+
+
+def _name(requirement: str) -> str:
+    """Return the library that a line of requirements names."""
+    return re.split(r"[\s<>=!~;\[(]", requirement, maxsplit=1)[0]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _needs(name: str) -> list[str]:
+    """Return what a library needs without its extras, nothing if it is not installed."""
+    try:
+        listed = distribution(name).requires or []
+    except PackageNotFoundError:
+        return []
+    return [each for each in listed if "extra ==" not in each]
 
 
 def _project() -> dict:

@@ -2,5 +2,5 @@
 
 Never imports torch, so the window may import all of it.
 
-May import models.runtime.user_folders and the vocabulary.
+May import models.runtime.user_folders, models.texts and the vocabulary.
 """

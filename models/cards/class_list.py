@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from models import plain_text
-from models.bounded_yaml import loaded
+from models.texts import plain_text
+from models.texts.bounded_yaml import loaded
 from models.types import Refusal
 
 MOST_BYTES = 4_000_000

@@ -3,5 +3,5 @@
 `types` holds the value, `opening` recognises what a path is, one reader per kind lies beside it. Needs numpy at most,
 so the window may import all of it.
 
-May import models.pictures, models.truth and the vocabulary.
+May import models.pictures, models.texts, models.truth and the vocabulary.
 """

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from models import files, plain_text
+from models import files
 from models.datasets.listing import Progress, is_picture, natural
 from models.datasets.types import MOST_NOTES, NO_LABEL, DataSet
+from models.texts import plain_text
 from models.truth import marked
 from models.types import Refusal
 

@@ -2,5 +2,5 @@
 
 Never imports torch, so the window may import all of it.
 
-May import models.cards, models.pictures and the vocabulary.
+May import models.cards, models.pictures, models.texts and the vocabulary.
 """

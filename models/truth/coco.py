@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from models import files, plain_text
+from models import files
+from models.texts import plain_text
 from models.truth import masks
 from models.truth.find_pictures import finder
 from models.truth.gather import Gatherer, Progress, clean, number, shown, whole

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from models import files, plain_text
+from models import files
+from models.texts import plain_text
 from models.truth.gather import Gatherer, Progress, number
 from models.truth.marked import Box, Mark, Marked, sized, truth
 from models.truth.types import Truth

@@ -18,8 +18,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from models import files, plain_text
+from models import files
 from models.pictures import images
+from models.texts import plain_text
 from models.truth import further_tools, via
 from models.truth.gather import Gatherer, Progress, Size, number, whole
 from models.truth.json_parts import box as _box

@@ -15,7 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from models import files, plain_text
+from models import files
+from models.texts import plain_text
 from models.truth import table_cells, via
 from models.truth.find_pictures import finder
 from models.truth.gather import Gatherer, Listing, Progress, number, whole

@@ -19,7 +19,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from models import files, plain_text
+from models import files
+from models.texts import plain_text
 from models.truth.gather import Gatherer, Progress, clean, number, whole
 from models.truth.types import Truth
 from models.types import Refusal

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from models import files, plain_text
+from models import files
 from models.pictures.images import FOLDER_SUFFIXES
+from models.texts import plain_text
 from models.truth import yolo_sheet
 from models.truth.gather import Gatherer, Listing, Progress, number, shown, whole
 from models.truth.types import Truth

@@ -1,6 +1,6 @@
 """A YOLO data set's description, data.yaml or obj.data: class names, pictures, and whether lines hold key points.
 
-YAML is read by models.bounded_yaml.
+YAML is read by models.texts.bounded_yaml.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import Any
 
 import yaml
 
-from models import files, plain_text
-from models.bounded_yaml import TooMuchError, loaded
+from models import files
 from models.cards import class_list
+from models.texts import plain_text
+from models.texts.bounded_yaml import TooMuchError, loaded
 from models.truth.gather import clean, whole
 from models.types import Refusal
 

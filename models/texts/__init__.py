@@ -1,0 +1,4 @@
+"""Text of files that others wrote: encodings, and YAML with limits.
+
+May import the vocabulary.
+"""

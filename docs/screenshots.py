@@ -22,7 +22,15 @@ ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "assets" / "samples"
 PHOTOS = ROOT / "assets" / "photos"
 DIGITS = ROOT / "assets" / "digits"
-ANSWERS = {"detect", "classify", "generated", "pixel_likelihood", "translate"}  # each model gives one of them
+PUPPETS = ROOT / "assets" / "puppets"
+ANSWERS = {
+    "detect",
+    "classify",
+    "generated",
+    "pixel_likelihood",
+    "translate",
+    "landmarks",
+}  # each model gives one of them
 BUNDLED = ROOT / "assets" / "models"
 LIMIT_S = 120.0
 CELLS = "cells-faster-rcnn"
@@ -139,6 +147,28 @@ def heat_maps(studio: Studio) -> None:
         window.docks.show(panel)
         studio.take(panel)
         window.arrange()
+
+
+def puppets(studio: Studio) -> None:
+    """Take the pictures of key points, segments and charts of drawn puppets, with their ground truth."""
+    store, session, window = studio.store, studio.session, studio.window
+    pictures, first = store.document.sources, store.document.model
+    for model, panel, truth, settings in (
+        ("puppets-hourglass", "heat_map_audit", "key-points.json", {"flip": True}),
+        ("puppets-parts", "fusion", "segments.json", {"x": 160.0, "y": 130.0}),
+        ("puppets-parts", "charts", "key-points.json", {}),
+    ):
+        opened(studio, model)
+        session.open_paths([PUPPETS / "meadow.png"])
+        studio.wait(lambda: store.document.source is not None and store.document.source.name == "meadow.png")
+        session.truths.open(PUPPETS / truth)
+        studio.wait(lambda truth=truth: session.truth is not None and session.truth.name == Path(truth).stem)
+        store.update(store.document.with_value(panel, **settings))
+        window.docks.show(panel)
+        studio.take(panel.replace("_", "-"))
+        window.arrange()
+    store.update(store.document.with_truth(None).with_sources(pictures))
+    opened(studio, first)
 
 
 def two_models(studio: Studio) -> None:
@@ -314,7 +344,7 @@ def korean(out: Path) -> None:
     subprocess.run([*command, "--theme", "light", "--screenshot", str(out / "korean.png")], check=True)
 
 
-PARTS = {"training": training, "heat-maps": heat_maps, "translation": translation}
+PARTS = {"training": training, "heat-maps": heat_maps, "puppets": puppets, "translation": translation}
 
 
 def main() -> None:
@@ -334,6 +364,7 @@ def main() -> None:
     digits(studio)
     training(studio)
     heat_maps(studio)
+    puppets(studio)
     opened(studio, "digits-faster-rcnn")
     two_models(studio)
     if options.data:

@@ -35,6 +35,7 @@ from models.types import Anchors, Candidates, Float, Growth, Int, Pixels, Transl
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from models.detection.charts import Charts
     from models.detection.panoptic import Fusion
     from models.detection.peaks import HeatMaps
     from models.detection.prototypes import Prototypes
@@ -313,6 +314,20 @@ class CombinesPrototypes(Protocol):
 
 
 @runtime_checkable
+class MapsSurface(Protocol):
+    """Says for each pixel which part of a surface it shows, and where on the part's chart it lies (DensePose)."""
+
+    @property
+    def part_names(self) -> tuple[str, ...]:
+        """The names of the P parts, in order."""
+        ...
+
+    def charts(self, pixels: Pixels, stages: Stages) -> Charts:
+        """Return the part of each cell of the network's input and its place on the part's chart."""
+        ...
+
+
+@runtime_checkable
 class EstimatesDepth(Protocol):
     """Gives one number for each pixel, such as depth."""
 
@@ -357,6 +372,7 @@ CAPABILITIES: dict[str, type] = {
     "FindsLandmarks": FindsLandmarks,
     "DetectsPeaks": DetectsPeaks,
     "CombinesPrototypes": CombinesPrototypes,
+    "MapsSurface": MapsSurface,
     "EstimatesDepth": EstimatesDepth,
     "Interpreted": Interpreted,
 }
@@ -390,6 +406,7 @@ LACKS = {
     "FindsLandmarks": "finds no landmarks",
     "DetectsPeaks": "has no heat maps of objects",
     "CombinesPrototypes": "makes no masks of prototypes",
+    "MapsSurface": "maps no pixels to charts of a surface",
     "EstimatesDepth": "gives no depth",
     "Interpreted": "is of a known family, so its outputs need no interpretation",
 }

@@ -62,7 +62,7 @@ class YoloAdapter(KnownRows):
         return net
 
 
-def layout(classes: int, size: tuple[int, int], *, raw: bool) -> DetectorLayout:
+def layout(classes: int, size: tuple[int, int], *, raw: bool, prototypes: int = PROTOTYPES) -> DetectorLayout:
     """Return the layout of the output `rows` for an input of `size` (h, w)."""
     table = Table("rows", (View(0, ROWS),), Grid(size, STRIDES, up=False))
     kind, first = SIGMOID if raw else PROBABILITIES, BOX + OBJECTNESS
@@ -74,7 +74,7 @@ def layout(classes: int, size: tuple[int, int], *, raw: bool) -> DetectorLayout:
         kind,
         objectness=Columns(0, BOX, OBJECTNESS),
         objectness_kind=kind,
-        coefficients=Columns(0, first + classes, PROTOTYPES),
+        coefficients=Columns(0, first + classes, prototypes),
     )
 
 

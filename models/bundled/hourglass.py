@@ -74,6 +74,10 @@ class PuppetsHourglass(nn.Module):
         self.maps_on = nn.ModuleList(nn.Conv2d(points, width, 1) for _ in range(stacks - 1))
 
     def forward(self, x: Tensor) -> Tensor:
+        return torch.stack(self.seen(x)[1], 1)
+
+    def seen(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the last stack's features (N, width, H/4, W/4), and the heat maps of each stack."""
         x = self.stem(x)
         made = []
         for stack, (hourglass, feature, to_maps) in enumerate(
@@ -81,9 +85,10 @@ class PuppetsHourglass(nn.Module):
         ):
             seen = feature(hourglass(x))
             made.append(to_maps(seen))
-            if stack + 1 < len(self.hourglasses):
-                x = x + self.features_on[stack](seen) + self.maps_on[stack](made[-1])
-        return torch.stack(made, 1)
+            if stack + 1 == len(self.hourglasses):
+                break
+            x = x + self.features_on[stack](seen) + self.maps_on[stack](made[-1])
+        return seen, made
 
 
 def puppets_hourglass() -> PuppetsHourglass:

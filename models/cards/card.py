@@ -178,7 +178,8 @@ def samples(model: str) -> Path:
     base = model_name.split(model)[0]
     if task(model) in ("generation", "likelihood") or base in DRAWN_DIGITS:
         return DIGITS
-    own = {"cells-faster-rcnn": CELLS, "puppets-hourglass": PUPPETS, "digits-stargan": INKS}
+    puppets = dict.fromkeys(("puppets-hourglass", "puppets-parts"), PUPPETS)
+    own = {"cells-faster-rcnn": CELLS, **puppets, "digits-stargan": INKS}
     if base in own:
         return own[base]
     return PHOTOS if task(model) in WHOLE_PICTURES else SAMPLES

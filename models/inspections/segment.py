@@ -45,9 +45,15 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
         "share": count[classes] / labels.size,
         "mean": total[classes] / count[classes],
     }
-    names = (*model.card.classes, *(f"class {i}" for i in range(len(model.card.classes), len(scores))))
+    own = classes_of(model)
+    names = (*own, *(f"class {i}" for i in range(len(own), len(scores))))
     extent = model.preprocess.extent(width, height)
     return Result(arrays, {"names": names, "classes": model.card.classes, "extent": extent, "input": (rows, columns)})
+
+
+def classes_of(model: Any) -> tuple[str, ...]:
+    """Return the classes of a model's pixels: those of its boxes too, unless it names `pixel_classes` of their own."""
+    return tuple(getattr(model, "pixel_classes", model.card.classes))
 
 
 def _below(count: int, cells: int) -> np.ndarray:

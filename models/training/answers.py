@@ -28,7 +28,7 @@ class Answers:
         return [self._one((image.permute(1, 2, 0) * 255).round().byte().numpy()) for image in images]
 
     def _one(self, pixels: Pixels) -> dict[str, Tensor]:
-        params, stages = self._asked(), _stages()
+        params, stages = self._asked(), fresh_stages()
         found = decision.decide(self.model, pixels, params, stages)
         rows = found.shown.rows
         return {
@@ -40,7 +40,7 @@ class Answers:
     @torch.inference_mode()
     def masks(self, pixels: Pixels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the masks (K, H, W) of the detections, their scores (K,) and labels (K,), which count from 1."""
-        stages = _stages()
+        stages = fresh_stages()
         found, shown, _ = instances.shown(self.model, pixels, self._asked(), stages)
         labels = found.label[shown.rows]
         cells = self.model.masks(pixels, shown.boxes, labels, stages)
@@ -96,5 +96,6 @@ def mask_precision(answers: Answers, scenes: list[Scene], *, floor: float) -> fl
     return float(np.asarray(evaluation.stats)[1])
 
 
-def _stages() -> CachedStages:
+def fresh_stages() -> CachedStages:
+    """Return stages of which nothing is known yet."""
     return CachedStages(Cache(), "training", Context())

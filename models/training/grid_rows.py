@@ -11,20 +11,24 @@ from torchvision.ops import box_convert, box_iou, generalized_box_iou_loss
 
 from models.bundled.yolo import BOX, OBJECTNESS, STRIDES
 
-SIDES_PX = ((0.0, 42.0), (30.0, 84.0), (60.0, 1e4))  # of the objects of each level, which overlap
+Sides = Sequence[tuple[float, float]]
+SIDES_PX: Sides = ((0.0, 42.0), (30.0, 84.0), (60.0, 1e4))  # of the objects of each level, which overlap
 NEAR = 1.0  # a cell is positive if its centre is within this many strides of the box's
 BOX_WEIGHT, MASK_WEIGHT, MOST_MASKS = 2.0, 2.0, 64
 
 
-def positives(boxes: Tensor, centres: Tensor, strides: Tensor) -> Tensor:
+def positives(boxes: Tensor, centres: Tensor, strides: Tensor, *, sides: Sides = SIDES_PX) -> Tensor:
     """Return for each row the object (R,) it is trained to find, -1 for none; the smaller of two.
 
-    `boxes` (K, 4) xyxy, `centres` (R, 2) and `strides` (R,) are in px of the input.
+    `boxes` (K, 4) xyxy, `centres` (R, 2), `strides` (R,) and the longer `sides` of each level's objects are in px of
+    the input.
     """
+    if not len(boxes):
+        return torch.full((len(centres),), -1)
     side = (boxes[:, 2:] - boxes[:, :2]).amax(1)
     away = (centres[:, None] - (boxes[:, :2] + boxes[:, 2:]) / 2).abs().amax(2)
     fits = away < NEAR * strides[:, None]
-    for stride, (least, most) in zip(STRIDES, SIDES_PX, strict=True):
+    for stride, (least, most) in zip(STRIDES, sides, strict=True):
         fits &= (strides[:, None] != stride) | ((side >= least) & (side < most))
     area = torch.where(fits, (boxes[:, 2:] - boxes[:, :2]).prod(1), torch.inf)
     best = area.min(1)
@@ -39,6 +43,7 @@ def losses(
     place: tuple[Tensor, Tensor],
     targets: Sequence[dict[str, Tensor]],
     classes: int,
+    sides: Sides = SIDES_PX,
 ) -> dict[str, Tensor]:
     """Return the losses of raw `rows` (N, R, K), `decoded` as boxes; `place` are the cells (R, 2) and strides (R, 1).
 
@@ -50,7 +55,7 @@ def losses(
     totals: dict[str, list[Tensor]] = {"box": [], "object": [], "class": [], "mask": []}
     count = 0
     for index, target in enumerate(targets):
-        of = positives(target["boxes"], centres, strides[:, 0])
+        of = positives(target["boxes"], centres, strides[:, 0], sides=sides)
         at = (of >= 0).nonzero()[:, 0]
         own = of[at]
         wanted = target["boxes"][own]

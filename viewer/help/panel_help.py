@@ -256,6 +256,24 @@ def table() -> dict[str, PanelHelp]:
             "https://arxiv.org/abs/1904.02689",
             "Prototypes",
         ),
+        "fusion": PanelHelp(
+            tr(
+                "Masks of things and classes of pixels become segments, one a pixel: instances are pasted by their "
+                "score and stuff fills up, or all of them put a logit into one pile. Click a pixel to see who wins it."
+            ),
+            "Kirillov, He, Girshick, Rother and Dollár 2019, Panoptic Segmentation",
+            "https://arxiv.org/abs/1801.00868",
+            "Panoptic fusion",
+        ),
+        "charts": PanelHelp(
+            tr(
+                "A surface is cut into parts, and each is flattened to a square chart. For every pixel the network "
+                "says which part it shows and where on the chart it lies, so that a texture can be laid on."
+            ),
+            "Güler, Neverova and Kokkinos 2018, DensePose",
+            "https://arxiv.org/abs/1802.00434",
+            "Charts",
+        ),
         "parts": PanelHelp(
             tr(
                 "Networks are built of a few parts: CSP, SPP, FPN, PAN, shortcuts, dense connections, gates. They are "

@@ -215,6 +215,10 @@ PANELS: tuple[PanelEntry, ...] = (
         "prototypes", tr("Prototypes"), "prototypes", "prototypes.PrototypesPanel", "find", inspection="prototypes"
     ),
     PanelEntry(
+        "fusion", tr("Panoptic fusion"), "fusion", "fusion.FusionPanel", "find", height_px=420, inspection="fusion"
+    ),
+    PanelEntry("charts", tr("Charts"), "charts", "charts.ChartsPanel", "find", height_px=420, inspection="charts"),
+    PanelEntry(
         "filters",
         tr("Filters"),
         "filters",

@@ -13063,6 +13063,10 @@ Click to copy</source>
             <source>{part}: u {u:.2f}, v {v:.2f}</source>
             <translation>{part}: u {u:.2f}, v {v:.2f}</translation>
         </message>
+        <message>
+            <source>{share:.1%} of the picture</source>
+            <translation>그림의 {share:.1%}</translation>
+        </message>
     </context>
     <context>
         <name>Engine</name>
@@ -29013,6 +29017,26 @@ Click to copy</source>
         <message>
             <source>{what} with the segments of the picture is not there.</source>
             <translation>그림의 세그먼트가 든 {what} 파일이 없습니다.</translation>
+        </message>
+        <message>
+            <source> Of {count} annotated points {share} have their part; u and v are off by {off} on average there.</source>
+            <translation> 표시된 점 {count}개 중 {share}의 부위가 맞고, 그곳의 u와 v 오차는 평균 {off}입니다.</translation>
+        </message>
+        <message>
+            <source>60 scenes of drawn puppets, 160 x 128 px, seed 2024</source>
+            <translation>그린 인형 장면 60개, 160 x 128픽셀, 시드 2024</translation>
+        </message>
+        <message>
+            <source>Drawn puppets: boxes with masks, classes of pixels, parts with charts</source>
+            <translation>그린 인형: 마스크가 있는 상자, 픽셀의 클래스, 부위와 차트</translation>
+        </message>
+        <message>
+            <source>Finds drawn puppets with their masks, sky, ground and water, and the parts of their surface.</source>
+            <translation>그린 인형과 그 마스크, 하늘, 땅, 물, 그리고 표면의 부위를 찾습니다.</translation>
+        </message>
+        <message>
+            <source>The map of segments has {drawn} × {drawn_2} pixels, the picture {size} × {size_2}.</source>
+            <translation>세그먼트 지도는 {drawn} × {drawn_2}픽셀, 그림은 {size} × {size_2}픽셀입니다.</translation>
         </message>
     </context>
 </TS>

@@ -27,6 +27,7 @@ def test_candidates_pile_and_quality_are_listed_and_no_setting_runs_the_network(
     assert panel.candidates.rows and not panel.quality.isVisibleTo(panel) and panel.open.isVisibleTo(panel)
     d.session.truths.open(PUPPETS / "segments.json")
     d.until(lambda: d.document.truth is not None and not d.session.truths.reading)
+    d.window.docks.show("fusion")  # in the place of the ground truth, which comes to the front
     d.settle()
     found = d.session.results["fusion"][1]
     assert panel.quality.rows[-1][1] == f"{found.arrays['pq'].mean():.3f}" and panel.quality.isVisibleTo(panel)
@@ -74,6 +75,7 @@ def test_picture_and_chart_show_each_others_places_and_a_texture_is_laid_on(desk
     np.testing.assert_array_equal(d.layer("textured").pixels, worn)
     d.session.truths.open(PUPPETS / TRUTH)
     d.until(lambda: d.document.truth is not None and not d.session.truths.reading)
+    d.window.docks.show("charts")  # in the place of the ground truth, which comes to the front
     d.settle()
     measured = d.session.results["charts"][1].arrays
     assert np.nanmean(measured["error"]) < 0.15 and len(panel.table.rows) == 10

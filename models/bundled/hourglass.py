@@ -78,7 +78,7 @@ class PuppetsHourglass(nn.Module):
 
     def seen(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return the last stack's features (N, width, H/4, W/4), and the heat maps of each stack."""
-        x = self.stem(x)
+        x = seen = self.stem(x)
         made = []
         for stack, (hourglass, feature, to_maps) in enumerate(
             zip(self.hourglasses, self.features, self.maps, strict=True)

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.adapters.base.known_rows import KnownRows
-from models.adapters.yolo import layout
+from models.adapters.base.yolo_layout import yolo_layout
 from models.bundled.puppet_parts import CLASSES, MEAN, PARTS, PROTOTYPES, SEMANTIC, SIZE_PX, STD, STUFF, PuppetsParts
+from models.bundled.yolo import STRIDES
 from models.cards.card import Card
 from models.detection.charts import Charts
 from models.loading.preprocess import Preprocess
@@ -35,7 +36,7 @@ class PuppetPartsAdapter(KnownRows):
     def __init__(self, net: PuppetsParts, card: Card) -> None:
         given = card.about.get("preprocessing")
         preprocess = Preprocess.of(given) if given and "fit" in given else OWN
-        how = layout(net.classes, preprocess.size, raw=net.raw, prototypes=PROTOTYPES)
+        how = yolo_layout(net.classes, preprocess.size, strides=STRIDES, prototypes=PROTOTYPES, raw=net.raw)
         super().__init__(net, replace(card, classes=card.classes or CLASSES), how, preprocess)
 
     @staticmethod

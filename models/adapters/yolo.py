@@ -10,13 +10,10 @@ from torch import nn
 
 from models import model_name
 from models.adapters.base.known_rows import KnownRows
-from models.bundled.yolo import BOX, MEAN, OBJECTNESS, PROTOTYPES, SIZE_PX, STD, STRIDES, DigitsYolo
+from models.adapters.base.yolo_layout import yolo_layout
+from models.bundled.yolo import MEAN, PROTOTYPES, SIZE_PX, STD, STRIDES, DigitsYolo
 from models.cards.card import Card
-from models.detection.box_rows import PROBABILITIES, SIGMOID
-from models.interpretation.box_codes import CENTRE, YOLOX, BoxCode
-from models.interpretation.grids import Grid
-from models.interpretation.layout import Columns, DetectorLayout
-from models.interpretation.tables import ROWS, Table, View
+from models.interpretation.layout import DetectorLayout
 from models.loading.preprocess import Preprocess
 
 DECODED, RAW = "decoded", "raw"
@@ -62,20 +59,9 @@ class YoloAdapter(KnownRows):
         return net
 
 
-def layout(classes: int, size: tuple[int, int], *, raw: bool, prototypes: int = PROTOTYPES) -> DetectorLayout:
+def layout(classes: int, size: tuple[int, int], *, raw: bool) -> DetectorLayout:
     """Return the layout of the output `rows` for an input of `size` (h, w)."""
-    table = Table("rows", (View(0, ROWS),), Grid(size, STRIDES, up=False))
-    kind, first = SIGMOID if raw else PROBABILITIES, BOX + OBJECTNESS
-    return DetectorLayout(
-        (table,),
-        (Columns(0, 0, BOX),),
-        BoxCode(YOLOX if raw else CENTRE),
-        Columns(0, first, classes),
-        kind,
-        objectness=Columns(0, BOX, OBJECTNESS),
-        objectness_kind=kind,
-        coefficients=Columns(0, first + classes, prototypes),
-    )
+    return yolo_layout(classes, size, strides=STRIDES, prototypes=PROTOTYPES, raw=raw)
 
 
 ADAPTER = YoloAdapter

@@ -1,8 +1,9 @@
-"""Parse the settings that name classes: hidden classes, class groups, thresholds per class."""
+"""The classes of a model's pixels, and settings that name classes: hidden ones, groups, thresholds per class."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from models.cards import card
 from models.types import Refusal
@@ -84,3 +85,8 @@ def _labels(name: str, classes: tuple[str, ...], *, advice: str = "") -> list[in
         listing = ", ".join(dict.fromkeys(classes[i] for i in known))
         raise Refusal(f"There is no class {name!r}.", advice=f"{advice} Classes: {listing}.".strip())
     return labels
+
+
+def pixel_classes(model: Any) -> tuple[str, ...]:
+    """Return the classes of a model's pixels: those of its boxes too, unless it names `pixel_classes` of their own."""
+    return tuple(getattr(model, "pixel_classes", model.card.classes))

@@ -23,10 +23,10 @@ from torch.nn import functional
 
 from models.cards.card import BACKGROUND
 from models.detection import instances, panoptic_fusion, panoptic_quality
+from models.detection.classes import pixel_classes
 from models.detection.decision import Params as Detections
 from models.detection.panoptic_fusion import HEURISTIC, RULES, TAKEN, Candidates, Fused
 from models.inspection import Inspection
-from models.inspections.segment import classes_of
 from models.params import param
 from models.subject import Rect
 from models.truth import panoptic
@@ -75,7 +75,7 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
     semantic = model.class_maps(pixels, stages)
     if not np.isfinite(semantic).all():
         raise Refusal("The network's output is not a number (NaN or infinite).", advice="Look at its weights.")
-    classes = (*classes_of(model), *(f"class {i}" for i in range(len(classes_of(model)), len(semantic))))
+    classes = (*pixel_classes(model), *(f"class {i}" for i in range(len(pixel_classes(model)), len(semantic))))
     given = _candidates((model, pixels, params, stages), semantic, classes, extent)
     stages.progress(None, "fusion")
     made = panoptic_fusion.fuse(given, rule=params.rule, score=params.score, overlap=params.overlap, area=params.area)

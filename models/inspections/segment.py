@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from models.detection.classes import pixel_classes
 from models.inspection import Inspection
 from models.types import Pixels, Refusal, Result
 
@@ -45,15 +46,10 @@ def answer(model: Any, pixels: Pixels, params: Params, stages: Any) -> Result:
         "share": count[classes] / labels.size,
         "mean": total[classes] / count[classes],
     }
-    own = classes_of(model)
+    own = pixel_classes(model)
     names = (*own, *(f"class {i}" for i in range(len(own), len(scores))))
     extent = model.preprocess.extent(width, height)
     return Result(arrays, {"names": names, "classes": model.card.classes, "extent": extent, "input": (rows, columns)})
-
-
-def classes_of(model: Any) -> tuple[str, ...]:
-    """Return the classes of a model's pixels: those of its boxes too, unless it names `pixel_classes` of their own."""
-    return tuple(getattr(model, "pixel_classes", model.card.classes))
 
 
 def _below(count: int, cells: int) -> np.ndarray:

@@ -156,7 +156,8 @@ class Rows(Interpreted):
     def _decode(self, pixels: Pixels, output: Output) -> Candidates:
         height, width = self.preprocess.size
         scores = self.kind.probabilities(output.scores)
-        labels = torch.tensor([label for label in self._labels if label < scores.shape[1]], device=scores.device)
+        known = [label for label in self._labels if label < scores.shape[1]]  # none, if the one class is background
+        labels = torch.tensor(known, dtype=torch.long, device=scores.device)
         best, rows = scores[:, labels].topk(min(MOST_OF_A_CLASS, len(scores)), dim=0)
         above = (self.floor < best.T) & output.boxes.isfinite().all(1)[rows.T]
         anchor = rows.T[above]

@@ -43,7 +43,7 @@ def test_a_card_tells_the_truth_of_its_weights(card: Card) -> None:
     assert needed | {"training_data", "figures", "licence", "parameters"} <= set(card.about)
     net = registry.open_model(card.name).net
     assert card.about["parameters"] == sum(p.numel() for p in net.parameters())
-    wanted = {CELLS: 4, **dict.fromkeys(WITHOUT_BACKGROUND, 10)}.get(card.name, CLASSES[card.task])
+    wanted = {CELLS: 4, "puppets-parts": 1, **dict.fromkeys(WITHOUT_BACKGROUND, 10)}.get(card.name, CLASSES[card.task])
     assert len(card.classes) == wanted
 
 

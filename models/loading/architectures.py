@@ -366,7 +366,8 @@ def classifier(given: Shapes, shapes: Callable[[str, int], Shapes]) -> tuple[str
 def relatives(given: Shapes) -> list[tuple[str, int]]:
     """Return the classifiers of the family these tensors seem to belong to, with each possible number of classes."""
     begins = next((names for tensor, names in FAMILIES.items() if tensor in given), ())
-    size = parameters(given)
+    heads = {name for head in HEADS if head in given for name in (head, head.removesuffix("weight") + "bias")}
+    size = parameters({name: shape for name, shape in given.items() if name not in heads})  # of the body
     family = [name for name in CLASSIFIERS if name.startswith(begins)] if begins else []
     family = [name for name in family if name.startswith(FIXED) or size / LIKE <= body_sizes()[name] <= size * LIKE]
     return [(name, classes) for name in family for classes in classes_in(given)]

@@ -122,7 +122,13 @@ def _weights_only(card: Card, state: Mapping[str, torch.Tensor], refusal: Refusa
 def _network_or_parts(
     card: Card, state: Mapping[str, torch.Tensor], file: Path, given: Mapping[str, str]
 ) -> tuple[torch.nn.Module, Card]:
-    """Return the network of the tensors; if none is known, that of their names without a toolbox's parts."""
+    """Return the network of the tensors; if none is known, that of their names without a toolbox's parts.
+
+    A published network whose tensors are all there, but under a toolbox's parts, is taken for itself first.
+    """
+    parts = None if card.architecture or given.keys() == {ARCHITECTURE} else checkpoint.without_parts(state)
+    if parts is not None and _published(parts) and (whole := _of_parts(card, state, file, given)) is not None:
+        return whole
     try:
         return _network(card, state, file, given)
     except architectures.UnknownWeights:
@@ -132,6 +138,15 @@ def _network_or_parts(
         if joined is None:
             raise
         return joined
+
+
+def _published(state: Mapping[str, torch.Tensor]) -> bool:
+    """Return whether tensors are those of a network that is known by name."""
+    try:
+        architectures.recognise(state)
+    except Refusal:
+        return False
+    return True
 
 
 def _held(

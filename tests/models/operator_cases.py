@@ -400,7 +400,7 @@ CASES: dict[str, Case] = {
             QUANTISED,
             STEP,
             ZERO,
-            held(whole(-99, 99, 4, 3, 3, 3), np.int8),
+            held(whole(-63, 63, 4, 3, 3, 3), np.int8),  # with more, onnxruntime saturates on processors without VNNI
             numbers([0.01, 0.02, 0.01, 0.03]),
             held([0] * 4, np.int8),
             WIDE,

@@ -222,7 +222,7 @@ def quantised_network(form: str) -> Any:
     """A convolution as a quantiser writes it: between QuantizeLinear and DequantizeLinear, or as QLinearConv."""
     graph = programs.Graph(onnx, opset=13)
     step, zero = graph.hold("step", 0.02), graph.hold("zero", 128, np.uint8)
-    weights = graph.hold("weights", whole(-90, 90, 4, 3, 3, 3), np.int8)
+    weights = graph.hold("weights", whole(-63, 63, 4, 3, 3, 3), np.int8)
     own = graph.hold("own", [0.01, 0.02, 0.01, 0.02]), graph.hold("middles", [0] * 4, np.int8)
     wide, middle = graph.hold("wide", 0.2), graph.hold("middle", 120, np.uint8)
     x = graph.add("QuantizeLinear", "x", step, zero)

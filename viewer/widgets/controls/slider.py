@@ -14,7 +14,7 @@ from viewer.widgets.controls.number_entry import Entry
 from viewer.widgets.controls.row import Row
 
 PAGE_STEPS = 10
-SLIDER_LEAST = 72  # pixels, like those below
+SLIDER_LEAST = 60  # pixels, like those below
 KNOB = 6
 
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.bundled.hourglass import PuppetsHourglass, Residual
-from models.bundled.yolo import BOX, LARGEST_LOG, NONE_YET, OBJECTNESS, STRIDES, conv, places
+from models.bundled.yolo import BOX, NONE_YET, OBJECTNESS, STRIDES, conv, decoded
 
 CLASSES = ("puppet",)
 STUFF = ("sky", "ground", "water")
@@ -55,7 +55,7 @@ class PuppetsParts(nn.Module):
             level = down(level)
             maps.append(head(level))
         rows = torch.cat([m.flatten(2).transpose(1, 2) for m in maps], 1)
-        made = rows if self.raw else self.decoded(rows, [(m.shape[2], m.shape[3]) for m in maps])
+        made = rows if self.raw else decoded(rows, [(m.shape[2], m.shape[3]) for m in maps], self.classes)
         masks = self.masks(quarter)
         maps = functional.pixel_shuffle(self.maps(self.dense(quarter)), 2).split(list(self.sizes.values()), 1)
         found = dict(zip(self.sizes, maps, strict=True))
@@ -65,20 +65,6 @@ class PuppetsParts(nn.Module):
             **found,
             "chart": found["chart"].sigmoid(),
         }
-
-    def decoded(self, rows: Tensor, shapes: list[tuple[int, int]]) -> Tensor:
-        """Return raw rows (N, R, K) with boxes in px and probabilities; `shapes` are rows and columns of each level."""
-        cells, strides = places(shapes, rows)
-        scores = BOX + OBJECTNESS + self.classes
-        return torch.cat(
-            [
-                (rows[..., :2] + cells) * strides,
-                rows[..., 2:4].clamp_max(LARGEST_LOG).exp() * strides,
-                rows[..., 4:scores].sigmoid(),
-                rows[..., scores:],
-            ],
-            -1,
-        )
 
 
 def _finer(width: int, count: int = 1) -> nn.Sequential:

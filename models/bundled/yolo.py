@@ -67,6 +67,21 @@ class SPP(nn.Module):
         return self.after(torch.cat([x, *(pool(x) for pool in self.pools)], 1))
 
 
+def decoded(rows: Tensor, shapes: list[tuple[int, int]], classes: int) -> Tensor:
+    """Return raw rows (N, R, K) with boxes in px and probabilities; `shapes` are rows and columns of each level."""
+    cells, strides = places(shapes, rows)
+    scores = BOX + OBJECTNESS + classes
+    return torch.cat(
+        [
+            (rows[..., :2] + cells) * strides,
+            rows[..., 2:4].clamp_max(LARGEST_LOG).exp() * strides,
+            rows[..., 4:scores].sigmoid(),
+            rows[..., scores:],
+        ],
+        -1,
+    )
+
+
 class DigitsYolo(nn.Module):
     """Map pictures (N, 3, H, W) to `rows` (N, R, 4 + 1 + C + P) and `prototypes` (N, P, H/2, W/2).
 
@@ -111,17 +126,7 @@ class DigitsYolo(nn.Module):
 
     def decoded(self, rows: Tensor, shapes: list[tuple[int, int]]) -> Tensor:
         """Return raw rows (N, R, K) with boxes in px and probabilities; `shapes` are rows and columns of each level."""
-        cells, strides = places(shapes, rows)
-        scores = BOX + OBJECTNESS + self.classes
-        return torch.cat(
-            [
-                (rows[..., :2] + cells) * strides,
-                rows[..., 2:4].clamp_max(LARGEST_LOG).exp() * strides,
-                rows[..., 4:scores].sigmoid(),
-                rows[..., scores:],
-            ],
-            -1,
-        )
+        return decoded(rows, shapes, self.classes)
 
 
 def places(shapes: list[tuple[int, int]], like: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import IterableDataset
 
-from models.bundled.puppet_parts import MEAN, PARTS, SEMANTIC, SIZE_PX, STD, STRIDES, STUFF, PuppetsParts, places
+from models.bundled.puppet_parts import MEAN, PARTS, SEMANTIC, SIZE_PX, STD, STUFF, PuppetsParts
+from models.bundled.yolo import STRIDES, decoded, places
 from models.cards.card import BUNDLED
 from models.loading import weights
 from models.training import grid_rows
@@ -104,7 +105,7 @@ def losses_of(net: nn.Module, images: list[Tensor], targets: list[Target]) -> di
     made = net((pictures - mean) / std)
     rows = made["rows"]
     about = {"place": places(SHAPES, rows), "targets": targets, "classes": net.classes, "sides": SIDES_PX}
-    found = grid_rows.losses(rows, made["prototypes"], net.decoded(rows, SHAPES), **about)
+    found = grid_rows.losses(rows, made["prototypes"], decoded(rows, SHAPES, net.classes), **about)
     wanted = {name: torch.stack([t[name] for t in targets]) for name in ("semantic", "parts", "part", "chart")}
     for name in ("semantic", "parts"):
         each = -(wanted[name] * made[name].log_softmax(1)).sum(1)

@@ -64,6 +64,11 @@ def filled(folder: Path, count: int) -> str:
     return str(folder)
 
 
+def given_classes(count: int) -> tuple[str, ...]:
+    """Names for so many classes: background and others, or, as background alone is no class, one other."""
+    return CLASSES[:count] if count > 1 else CLASSES[1:2]
+
+
 def fingerprint(net: torch.nn.Module) -> str:
     """Everything of a network that an inspection must leave alone."""
     digest = hashlib.sha256()
@@ -85,7 +90,7 @@ def family(request: pytest.FixtureRequest) -> Engine:
     for parameter in net.parameters():
         parameter.requires_grad_(False)
     count = len(getattr(request.param, "classes", CLASSES))
-    card = Card("tiny", classes=CLASSES[:count] if count > 1 else CLASSES[1:2])  # background alone is no class
+    card = Card("tiny", classes=given_classes(count))
     ours = request.param in registry.adapter_classes()
     made._models["tiny"] = registry.adapt(net.eval(), card) if ours else request.param(net, card)
     with torch.inference_mode():
@@ -210,4 +215,4 @@ def test_a_description_travels_and_names_every_inspection(engine: Engine) -> Non
     card = engine.model("tiny").card
     own = getattr(type(engine.model("tiny")), "classes", None)  # such as the colours a translator makes
     assert description.classes == card.classes
-    assert card.classes in (own, CLASSES[: len(card.classes)])
+    assert card.classes in (own, given_classes(len(card.classes)))

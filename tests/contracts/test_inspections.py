@@ -66,7 +66,7 @@ def filled(folder: Path, count: int) -> str:
 
 def given_classes(count: int) -> tuple[str, ...]:
     """Names for so many classes: background and others, or, as background alone is no class, one other."""
-    return CLASSES[:count] if count > 1 else CLASSES[1:2]
+    return CLASSES[1:2] if count == 1 else CLASSES[:count]
 
 
 def fingerprint(net: torch.nn.Module) -> str:

@@ -6,7 +6,8 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,8 @@ FILES = sorted(p for folder in ("models", "viewer", "tests", "benchmarks") for p
 FILES += [ROOT / "main.py", ROOT / "vitrine.py"]
 
 
-def imports(path: Path, *, top: bool = False) -> set[str]:
+@cache
+def imports(path: Path, *, top: bool = False) -> frozenset[str]:
     """Return the modules a file imports; with `top`, only those it imports when it is itself imported."""
     found: set[str] = set()
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -29,7 +31,7 @@ def imports(path: Path, *, top: bool = False) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+    return frozenset(found)
 
 
 def _top(body: list[ast.stmt]) -> list[ast.stmt]:
@@ -44,7 +46,7 @@ def _top(body: list[ast.stmt]) -> list[ast.stmt]:
     return found
 
 
-def packages(modules: set[str]) -> set[str]:
+def packages(modules: Collection[str]) -> set[str]:
     return {name.split(".")[0] for name in modules}
 
 

@@ -10,14 +10,16 @@ from pytestqt.qtbot import QtBot
 
 from docs import window_walk
 
-# The small window, where room is scarcest; the script walks the others too.
-LANGUAGES = ("en", "ko") if os.environ.get("VITRINE_STARTS") else ("ko",)
+# The small window, where room is scarcest; the script walks the others too. In English, which is the shorter, one model.
+MODELS = {"ko": ("digits-faster-rcnn", "digits-vae", "photos-resnet")}
+if os.environ.get("VITRINE_STARTS"):
+    MODELS["en"] = ("digits-faster-rcnn",)
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", MODELS)
 def test_nothing_is_cut_off_in_a_small_window(language: str) -> None:
-    assert not window_walk.walked(language, "1", ("digits-faster-rcnn", "digits-vae", "photos-resnet"), ("1024x640",))
+    assert not window_walk.walked(language, "1", MODELS[language], ("1024x640",))
 
 
 def test_the_walk_sees_what_is_cut_off(qtbot: QtBot) -> None:

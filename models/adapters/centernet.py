@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from models.adapters.base.known_rows import KnownRows
-from models.bundled.centernet import MEAN, SIZE_PX, STD, STRIDE, DigitsCenterNet
+from models.bundled.centernet import MEAN, STD, STRIDE, DigitsCenterNet
 from models.cards.card import Card
 from models.detection.box_rows import SIGMOID
 from models.interpretation.box_codes import CENTERNET, BoxCode
@@ -26,7 +26,7 @@ class CenterNetAdapter(KnownRows):
 
     def __init__(self, net: DigitsCenterNet, card: Card) -> None:
         given = card.about.get("preprocessing")
-        own = Preprocess(crop=SIZE_PX, resize=SIZE_PX, mean=MEAN, std=STD, fit="stretch")
+        own = Preprocess(crop=net.size_px, resize=net.size_px, mean=MEAN, std=STD, fit="stretch")
         preprocess = Preprocess.of(given) if given and "fit" in given else own
         super().__init__(net, card, layout(net.classes, preprocess.size), preprocess)
 
@@ -44,7 +44,7 @@ class CenterNetAdapter(KnownRows):
     def tiny(cls) -> nn.Module:
         """Return a random-weight miniature for contract tests."""
         torch.manual_seed(0)
-        return DigitsCenterNet(width=8, classes=len(cls.classes), levels=8)
+        return DigitsCenterNet(width=8, classes=len(cls.classes), levels=8, size_px=96)
 
 
 def layout(classes: int, size: tuple[int, int]) -> DetectorLayout:

@@ -11,7 +11,7 @@ from torch import nn
 from models import model_name
 from models.adapters.base.known_rows import KnownRows
 from models.adapters.base.yolo_layout import yolo_layout
-from models.bundled.yolo import MEAN, PROTOTYPES, SIZE_PX, STD, STRIDES, DigitsYolo
+from models.bundled.yolo import MEAN, PROTOTYPES, STD, STRIDES, DigitsYolo
 from models.cards.card import Card
 from models.interpretation.layout import DetectorLayout
 from models.loading.preprocess import Preprocess
@@ -31,7 +31,7 @@ class YoloAdapter(KnownRows):
 
     def __init__(self, net: DigitsYolo, card: Card) -> None:
         given = card.about.get("preprocessing")
-        own = Preprocess(crop=SIZE_PX, resize=SIZE_PX, mean=MEAN, std=STD, fit="stretch")
+        own = Preprocess(crop=net.size_px, resize=net.size_px, mean=MEAN, std=STD, fit="stretch")
         preprocess = Preprocess.of(given) if given and "fit" in given else own
         super().__init__(net, card, layout(net.classes, preprocess.size, raw=net.raw), preprocess)
 
@@ -52,7 +52,7 @@ class YoloAdapter(KnownRows):
     def tiny(cls) -> nn.Module:
         """Return a random-weight miniature for contract tests."""
         torch.manual_seed(0)
-        net = DigitsYolo(classes=len(cls.classes))
+        net = DigitsYolo(classes=len(cls.classes), size_px=96)
         with torch.no_grad():
             for head in net.heads:
                 head.bias[4] = 0.0  # pyright: ignore[reportIndexIssue] - so that something is found without training

@@ -38,10 +38,14 @@ class DigitsCenterNet(nn.Module):
     `hm` (N, C, h, w) logits of centres, `wh` (N, 2, h, w) width and height in cells, `reg` (N, 2, h, w) the offset of
     a centre within its cell; `tl` and `br` logits of upper left and lower right corners, `tl_tag` and `br_tag`
     (N, 1, h, w) embeddings that are alike for the two corners of one object, `tl_reg` and `br_reg` their offsets.
+    `size_px` is the side of the pictures that the network is given.
     """
 
-    def __init__(self, *, width: int = 64, classes: int = len(CLASSES), levels: int = 96) -> None:
+    def __init__(
+        self, *, width: int = 64, classes: int = len(CLASSES), levels: int = 96, size_px: int = SIZE_PX
+    ) -> None:
         super().__init__()
+        self.size_px = size_px
         self.backbone = Pyramid(out_channels=levels, extra_level=True)
         self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1) for c in (48, levels, levels, levels, levels))
         self.merge = conv(width, width)

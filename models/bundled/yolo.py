@@ -88,12 +88,13 @@ class DigitsYolo(nn.Module):
     There is a row for each cell of strides 8, 16 and 32: centre x, centre y, width, height in px, objectness, the
     class probabilities, and the coefficients of the prototypes; the mask of a row is the sigmoid of their sum. With
     `raw` set rows hold what the head says before it is decoded, as YOLOX exports do by default: centre and size in
-    strides from the cell, the size as a logarithm.
+    strides from the cell, the size as a logarithm. `size_px` is the side of the pictures that the network is given.
     """
 
-    def __init__(self, *, classes: int = len(CLASSES)) -> None:
+    def __init__(self, *, classes: int = len(CLASSES), size_px: int = SIZE_PX) -> None:
         super().__init__()
         self.raw = False
+        self.size_px = size_px
         self.classes = classes
         self.backbone = Pyramid(out_channels=96)
         self.spp = SPP(96, 96)

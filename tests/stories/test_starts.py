@@ -1,6 +1,6 @@
 """Starting: while Qt is being imported no thread imports anything, for then Shiboken aborts. Many starts, none lost.
 
-VITRINE_STARTS says how many; `.ci/run` starts 60 times.
+VITRINE_STARTS says how many; `.ci/run` starts 30 times.
 """
 
 from __future__ import annotations

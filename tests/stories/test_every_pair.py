@@ -1,6 +1,6 @@
 """Inspections on models through the command line: each answers into files, or refuses in a sentence of ours.
 
-A few models are asked every inspection, each of the others every fourth of them, so that every fourth model is asked each.
+A few models are asked every inspection, each of the others every fourth of them, so that each is asked of every fourth.
 tests/contracts/test_inspections.py asks every inspection of every family, without the command line.
 """
 

@@ -12164,10 +12164,6 @@
         <translation>{low:.3g}~{high:.3g}</translation>
     </message>
     <message>
-        <source>{masks:,} masks of {shape} × {shape_2} cells</source>
-        <translation>마스크 {masks:,}개, {shape} × {shape_2}칸</translation>
-    </message>
-    <message>
         <source>{mean:.3f} of each scale</source>
         <translation>각 스케일의 {mean:.3f}</translation>
     </message>
@@ -12230,6 +12226,10 @@
     <message numerus="yes">
         <source>{n:,} files of code may not run any more. What is open stays open.</source>
         <translation><numerusform>코드 파일 {n:,}개는 더 이상 실행할 수 없습니다. 열려 있는 것은 그대로 열려 있습니다.</numerusform></translation>
+    </message>
+    <message numerus="yes">
+        <source>{n:,} masks of {shape} × {shape_2} cells</source>
+        <translation><numerusform>마스크 {n:,}개, {shape} × {shape_2}칸</numerusform></translation>
     </message>
     <message numerus="yes">
         <source>{n:,} names</source>
@@ -22987,6 +22987,10 @@
         <translation>한 줄에 경로나 패턴 하나씩 적으세요.</translation>
     </message>
     <message>
+        <source>Write one path or pattern such as photos/*.jpg a line; paths count from the folder of the file.</source>
+        <translation>한 줄에 경로나 photos/*.jpg 같은 패턴 하나씩 적으세요. 경로는 파일이 있는 폴더를 기준으로 합니다.</translation>
+    </message>
+    <message>
         <source>Write them like {{"strides": [8, 16], "sizes": [[10, 16], [32, 48]], "variances": [0.1, 0.2]}}.</source>
         <translation>다음과 같이 쓰십시오: {{"strides": [8, 16], "sizes": [[10, 16], [32, 48]], "variances": [0.1, 0.2]}}</translation>
     </message>
@@ -26977,6 +26981,10 @@
     <message>
         <source>{file} wants code of its own to be run ({file_2} has auto_map): it was not opened.</source>
         <translation>{file}은(는) 자체 코드를 실행해야 합니다({file_2}에 auto_map이 있음). 열지 않았습니다.</translation>
+    </message>
+    <message>
+        <source>{file} was read as a list of pictures, and none of its lines names a picture that is there. The first line is “{given}”.</source>
+        <translation>{file}을(를) 그림 목록으로 읽었지만, 있는 그림을 가리키는 줄이 없습니다. 첫 줄은 “{given}”입니다.</translation>
     </message>
     <message>
         <source>{file}: {what} reached beyond the picture: {spans}</source>

@@ -36,13 +36,14 @@ def read_list(path: str, *, progress: Progress | None = None) -> DataSet:
     except ValueError as error:
         raise Refusal(f"{place.name} is no list of paths.", advice="Write one path or pattern a line.") from error
     given = [line for line in split(text) if not line.startswith("#")]
-    return read(given, base=str(place.parent), name=place.stem, progress=progress)
+    return read(given, base=str(place.parent), file=place.name, progress=progress)
 
 
-def read(given: list[str], *, base: str = "", name: str = "", progress: Progress | None = None) -> DataSet:
+def read(given: list[str], *, base: str = "", file: str = "", progress: Progress | None = None) -> DataSet:
     """Return the pictures that paths and patterns name, each once. Raises Refusal if there is none.
 
-    `**` in a pattern stands for any number of folders. A folder stands for the pictures below it.
+    `**` in a pattern stands for any number of folders. A folder stands for the pictures below it. `file` is the name of
+    the file that lists them, if one does.
     """
     base = base or os.getcwd()
     found: dict[str, None] = {}
@@ -62,15 +63,21 @@ def read(given: list[str], *, base: str = "", name: str = "", progress: Progress
                     found[path] = None
         if len(found) == before and len(notes) < MOST_NOTES:
             notes.append(f"{each[:200]} names no further picture.")
+    if not found and file and given:
+        raise Refusal(
+            f"{file} was read as a list of pictures, and none of its lines names a picture that is there. "
+            f"The first line is “{given[0][:60]}”.",
+            advice="Write one path or pattern such as photos/*.jpg a line; paths count from the folder of the file.",
+        )
     if not found:
-        first = given[0][:200] if given else "An empty list"
+        first = file or (given[0][:200] if given else "An empty list")
         raise Refusal(f"{first} names no picture.", advice="Patterns are written like photos/*.jpg or photos/**/*.png.")
     places = {os.path.dirname(path) for path in found}
     try:
         root = os.path.commonpath(list(places))
     except ValueError:  # several drives
         root = ""
-    title = name or (Path(root).name if root else "") or "list"
+    title = Path(file).stem or (Path(root).name if root else "") or "list"
     return DataSet(title, "list", root or base, tuple(found), notes=tuple(notes))
 
 

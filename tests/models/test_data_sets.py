@@ -139,6 +139,13 @@ def test_patterns_and_lists_name_each_picture_once(tmp_path: Path, monkeypatch: 
     assert len(open_data_set("a/*.png")) == 2
     with pytest.raises(Refusal, match="names no picture"):
         open_data_set("a/*.jpg")
+    (tmp_path / "letter.txt").write_text("hello\nhow are you\n")
+    with pytest.raises(Refusal, match=r"letter\.txt was read as a list of pictures.*“hello”") as told:
+        open_data_set(tmp_path / "letter.txt")
+    assert "from the folder of the file" in told.value.advice
+    (tmp_path / "empty.txt").write_text("\n")
+    with pytest.raises(Refusal, match=r"empty\.txt names no picture"):
+        open_data_set(tmp_path / "empty.txt")
 
 
 def test_ground_truth_gives_labels_where_a_picture_shows_one_class(tmp_path: Path) -> None:

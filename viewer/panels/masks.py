@@ -18,7 +18,7 @@ from viewer.session import request_plan
 from viewer.session.document import Document
 from viewer.session.history import Store
 from viewer.session.lookup import row_of
-from viewer.translation import tr
+from viewer.translation import tr, trn
 from viewer.widgets.charts.colour_bar import ColourBar
 
 INSPECTION = "masks"
@@ -115,9 +115,10 @@ class MaskPanel(PaintingPanel):
             return ""
         masks, boxes = result.arrays["masks"], result.arrays["boxes"]
         lines = [
-            tr(
-                "{masks:,} masks of {shape} × {shape_2} cells",
-                masks=len(masks),
+            trn(
+                "{n:,} mask of {shape} × {shape_2} cells",
+                "{n:,} masks of {shape} × {shape_2} cells",
+                len(masks),
                 shape=masks.shape[2],
                 shape_2=masks.shape[1],
             )

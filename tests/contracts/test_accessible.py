@@ -7,12 +7,14 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QDeadlineTimer, QEvent, QEventLoop, Qt
+from PySide6.QtCore import QCoreApplication, QDeadlineTimer, QEvent, QEventLoop, QPoint, QRect, Qt
 from PySide6.QtGui import QAccessible, QKeySequence
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -25,6 +27,7 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QLineEdit,
     QProgressBar,
+    QScrollArea,
     QScrollBar,
     QTabBar,
     QWidget,
@@ -134,6 +137,58 @@ def test_every_control_has_a_name(window: Window) -> None:
             nameless.append((type(widget).__name__, widget.objectName(), widget.parentWidget()))
     assert not nameless
     assert seen["Entry"] >= 6 and seen["_Slider"] >= 6 and seen["_Switch"] >= 2 and seen["QComboBox"] >= 3
+
+
+def test_the_tab_key_goes_through_every_panel_as_it_is_read(window: Window, qapp: QApplication) -> None:
+    """None that follows lies above the one before it, or left of it in its row, and none is missed, either way."""
+    wrong, tried = [], 0
+    for name in window.panels:
+        window.docks.show(name)
+        qapp.processEvents()
+        panel = window.panels[name]
+        controls = [each for each in panel.findChildren(QWidget) if tabbed(each) and not each.visibleRegion().isEmpty()]
+        if len(controls) < 2 or not panel.isVisible():
+            continue
+        tried += 1
+        visited = [
+            *reversed(walked(panel, controls[0], Qt.Key.Key_Backtab)[1:]),
+            *walked(panel, controls[0], Qt.Key.Key_Tab),
+        ]
+        places = [QRect(each.mapTo(panel, QPoint()), each.size()) for each in visited]
+        for (a, one), (b, other) in pairwise(zip(places, visited, strict=True)):
+            beside = abs(a.center().y() - b.center().y()) < min(a.height(), b.height()) / 2
+            back = (b.bottom() < a.top() and b.left() <= a.right()) or (beside and b.right() < a.left())
+            if back and area_around(one) is area_around(other):
+                wrong.append(f"{name}: {a} then {b}")
+        wrong += [f"{name}: misses {each}" for each in controls if each.isEnabled() and each not in visited]
+    assert not wrong, "\n".join(wrong)
+    assert tried >= 10
+
+
+def walked(panel: QWidget, start: QWidget, key: Qt.Key) -> list[QWidget]:
+    """Press a key until the focus leaves a panel or comes where it was; return where it was, `start` first."""
+    start.setFocus()
+    visited = [start]
+    for _ in range(200):
+        QTest.keyClick(visited[-1], key)
+        now = QApplication.focusWidget()
+        if now is None or now in visited or not panel.isAncestorOf(now):
+            break
+        visited.append(now)
+    return visited
+
+
+def area_around(widget: QWidget) -> QWidget | None:
+    """The scrolling area that a widget is in, within which places can be compared."""
+    parent = widget.parentWidget()
+    return parent if parent is None or isinstance(parent, QScrollArea) else area_around(parent)
+
+
+def tabbed(widget: QWidget) -> bool:
+    """Tell whether the Tab key is to stop at a control."""
+    takes = widget.focusPolicy() & Qt.FocusPolicy.TabFocus == Qt.FocusPolicy.TabFocus
+    part = inside(widget, (QAbstractSpinBox, QComboBox, QAbstractItemView)) or never_shown(widget)
+    return takes and widget.isEnabled() and widget.focusProxy() is None and not part
 
 
 def test_every_control_can_be_reached_by_keyboard(window: Window) -> None:

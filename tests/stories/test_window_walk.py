@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from docs import window_walk
 
 # The small window, where room is scarcest; the script walks the others too. English, which is shorter, takes one model.
-MODELS = {"ko": ("digits-faster-rcnn", "digits-vae", "photos-resnet")}
+MODELS: dict[str, tuple[str, ...]] = {"ko": ("digits-faster-rcnn", "digits-vae", "photos-resnet")}
 if os.environ.get("VITRINE_STARTS"):
     MODELS["en"] = ("digits-faster-rcnn",)
 

@@ -52,6 +52,7 @@ from viewer.translation import tr
 from viewer.widgets.controls.folder_row import FolderRow
 from viewer.widgets.controls.form import Form
 from viewer.widgets.controls.section import Section
+from viewer.widgets.controls.tab_order import put_in_reading_order
 from viewer.widgets.controls.wrapped_label import WrappedLabel
 
 GAP = 8
@@ -102,6 +103,11 @@ class Panel(QWidget):
     def minimumSizeHint(self) -> QSize:
         """Ask for no more room than a dock has in a small window: a panel never widens its dock, nor the window."""
         return super().minimumSizeHint().boundedTo(QSize(WIDEST_PX, HIGHEST_PX))
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Go on to the control that is read next, also where controls were added after the panel was made."""
+        put_in_reading_order(self)
+        return super().focusNextPrevChild(forward)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Ask for the menu of what is under the pointer, or chosen where the focus is, else of the panel itself."""

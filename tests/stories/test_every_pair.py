@@ -93,12 +93,12 @@ class prints(Means):
         return super().forward(x)
 """
 ODD_NAMES = [line.split()[1].split("(")[0] for line in ODD.splitlines() if line.startswith(("def ", "class "))]
-MODELS = [("families", kind.__name__) for kind in registry.adapter_classes()] + [("odd", name) for name in ODD_NAMES]
-# Asked in every run: a detector, a classifier, a generator, a likelihood, and networks that do what they should not.
-SHARE = 4  # of the inspections, one in so many is asked of a model that is not among `SOME`
-# As own code it is read as classes of pixels, which AnySegmenterAdapter is asked, but for pictures of 640 px.
+# As own code it is read as classes of pixels, which AnySegmenterAdapter is asked too, and asked for pictures of 640 px.
 READ_AS_ANOTHER = "YoloAdapter"
-MODELS.remove(("families", READ_AS_ANOTHER))
+KINDS = [kind.__name__ for kind in registry.adapter_classes() if kind.__name__ != READ_AS_ANOTHER]
+MODELS = [("families", name) for name in KINDS] + [("odd", name) for name in ODD_NAMES]
+SHARE = 4  # of the inspections, one in so many is asked of a model that is not among `SOME`
+# Asked in every run: a detector, a classifier, a generator, a likelihood, and networks that do what they should not.
 SOME = ("SsdAdapter", "ClassifierAdapter", "GANAdapter", "AutoregressiveAdapter", "several", "no_numbers", "raises")
 
 

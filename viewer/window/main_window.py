@@ -38,6 +38,7 @@ from viewer.session.session import Session
 from viewer.translation import tr
 from viewer.widgets.controls.elided_label import plain
 from viewer.widgets.controls.model_picker import ModelBox
+from viewer.widgets.controls.tab_order import put_in_reading_order
 from viewer.widgets.dialogs.banner import Notices
 from viewer.widgets.dialogs.toast import Toasts
 from viewer.widgets.dialogs.welcome import Welcome
@@ -489,6 +490,13 @@ class Window(QMainWindow):
 
     def _open_menu(self, subject: Subject, place: QPoint) -> None:
         self.menus.open(subject, place)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Let the Tab key enter every panel in view at the control that is read first."""
+        for panel in self.panels.built:
+            if panel.isVisible() and not panel.isAncestorOf(self.focusWidget()):  # which has put itself in order
+                put_in_reading_order(panel)
+        return super().focusNextPrevChild(forward)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Open the menu of a thing that is in no panel, such as a row of the zoo.

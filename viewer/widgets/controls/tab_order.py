@@ -52,7 +52,7 @@ def _read(items: list[QWidget], places: dict[QWidget, QRect], *, across: bool, t
         start, size = (place.x(), place.width()) if across else (place.y(), place.height())
         if not parts or start >= end:
             parts.append([])
-            end = start + size
+            end = start
         parts[-1].append(each)
         end = max(end, start + size)
     if len(parts) == 1 and tried:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import importlib
+import pkgutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,14 +18,24 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMenu
 from pytestqt.qtbot import QtBot
 
 from viewer import theme
+from viewer.widgets import charts
+from viewer.widgets.charts.activation_curve import ActivationCurve
 from viewer.widgets.charts.bar_chart import Bar, BarChart
+from viewer.widgets.charts.channel_image import ChannelImage
+from viewer.widgets.charts.class_curves import ClassCurve, ClassCurves, ReliabilityChart
+from viewer.widgets.charts.class_matrix import ClassMatrix
 from viewer.widgets.charts.confusion_matrix import MatrixChart
-from viewer.widgets.charts.histogram import IoUHistogram, TwoHistograms, ValueHistogram
+from viewer.widgets.charts.histogram import BinPlot, IoUHistogram, LevelHistogram, TwoHistograms, ValueHistogram
 from viewer.widgets.charts.kl_bars import KLBars
+from viewer.widgets.charts.layer_curves import LayerCurve, LayerCurves
+from viewer.widgets.charts.loss_curves import LossCurves
+from viewer.widgets.charts.noise_curve import NoiseCurve
 from viewer.widgets.charts.path_plots import Lane, PathPlots
 from viewer.widgets.charts.plot import Plot
+from viewer.widgets.charts.point_map import PointMap
 from viewer.widgets.charts.precision_recall import CurveChart, Line
 from viewer.widgets.charts.proof_curves import Curve, ShareChart
+from viewer.widgets.charts.threshold_histogram import ThresholdHistogram
 
 RNG = np.random.default_rng(4)
 NORMAL = RNG.normal(size=300).astype(np.float32)
@@ -101,6 +113,74 @@ def matrix(counts: Any) -> Plot:
     return plot
 
 
+def layers(values: Any) -> Plot:
+    plot = LayerCurves("Size by layer", logarithmic=True)
+    names = [f"layer{number}" for number in range(9)]
+    plot.set_curves(names, [LayerCurve("Box", values, 0), LayerCurve("Class", values * 2, 1)])
+    return plot
+
+
+def noise(values: Any) -> Plot:
+    plot = NoiseCurve("Steganography test")
+    plot.set_curve(np.float32(20 * SHARE), values, values / 10, np.float32(SHARE))
+    return plot
+
+
+def losses(values: Any) -> Plot:
+    plot = LossCurves("Losses along the path")
+    plot.show_curves(SHARE, np.stack([values, 3 * values]), ["IoU", "L1"], bottom="Place", mark=0.5, chosen=1)
+    return plot
+
+
+def roc(values: Any) -> Plot:
+    plot = ClassCurves("ROC", across="Wrong", up="Right", chance=True)
+    plot.set_curves([ClassCurve("All", -1, SHARE, values), ClassCurve("cat", 0, SHARE, values / 2)])
+    return plot
+
+
+def reliability(counts: Any) -> Plot:
+    plot = ReliabilityChart("Reliability diagram")
+    plot.set_bins(SHARE[1::2], SHARE[1::2] / 2, counts)
+    return plot
+
+
+def classes(counts: Any) -> Plot:
+    plot = ClassMatrix("Confusion of classes")
+    plot.set_counts(["cat", "dog", "owl"][: len(counts)], counts)
+    return plot
+
+
+def activation(values: Any) -> Plot:
+    plot = ActivationCurve("Inputs over the curve")
+    plot.show_call(np.array([1, 5, 9, 2]), 2.0, np.linspace(-2, 2, 9), values, np.ones(9))
+    return plot
+
+
+def thresholds(counts: Any) -> Plot:
+    plot = ThresholdHistogram("Boxes by their highest IoU")
+    plot.show_counts(counts, counts // 2, counts // 4, fg=0.7, bg=0.3, movable=True)
+    return plot
+
+
+def levels(values: Any) -> Plot:
+    plot = LevelHistogram("Values of the map")
+    plot.show_map(values, low=0.0, high=1.0, colours="sequential")
+    return plot
+
+
+def channel(values: Any) -> Plot:
+    plot = ChannelImage("Channel")
+    plot.show_values(values.reshape(3, 3), low=0.0, high=1.0, colours="sequential")
+    return plot
+
+
+def points(values: Any) -> Plot:
+    plot = PointMap("Data set map")
+    plot.line = lambda point: f"picture {point}"
+    plot.show_points(np.stack([SHARE, values], 1).astype(np.float32), np.full(9, 0xFF00FF00, np.uint32))
+    return plot
+
+
 NAN = np.full(9, np.nan)
 COUNTED, EDGES = np.histogram(NORMAL, 32)
 CASES = {
@@ -167,7 +247,86 @@ CASES = {
         {"Detected as dog_y": COUNTS[:, 1]},
         lambda: matrix(COUNTS[:0, :0]),
     ),
+    "layers": Case(
+        lambda: layers(FALL),
+        (4, float(np.log10(FALL[4]))),
+        f"layer4: Box {FALL[4]:.3g}, Class {2 * FALL[4]:.3g}",
+        {"Box_y": FALL, "Class_y": 2 * FALL},
+        lambda: layers(NAN),
+    ),
+    "noise": Case(
+        lambda: noise(FALL),
+        (5, float(FALL[2])),
+        f"Noise 5: error {FALL[2]:.2f} ± {FALL[2] / 10:.2f}; the noise itself changes 0.25",
+        {"Error of the cycle_y": FALL, "Spread_y": FALL / 10},
+        lambda: noise(NAN),
+    ),
+    "losses": Case(
+        lambda: losses(FALL),
+        (0.5, 3 * float(FALL[4])),
+        f"L1: {3 * FALL[4]:.4g} at 0.5",
+        {"IoU_y": FALL, "L1_y": 3 * FALL},
+        lambda: losses(NAN),
+    ),
+    "roc": Case(
+        lambda: roc(FALL),
+        (0.25, float(FALL[2])),
+        f"All: 0.250, {FALL[2]:.3f}",
+        {"All_y": FALL, "cat_x": SHARE},
+        lambda: roc(NAN),
+    ),
+    "reliability": Case(
+        lambda: reliability(np.array([4, 0, 2, 1])),
+        (0.1, 0.05),
+        "4 pictures with a confidence of 12.5% on average, 6.2% of them right",
+        {"Pictures_y": [4, 2, 1], "Right_y": SHARE[[1, 5, 7]] / 2},
+        lambda: reliability(np.zeros(4, np.int64)),
+    ),
+    "classes": Case(
+        lambda: classes(COUNTS),
+        (2.5, 1.5),
+        "3 pictures of dog taken for owl",
+        {"Taken for owl_y": COUNTS[:, 2]},
+        lambda: classes(COUNTS[:0, :0]),
+    ),
+    "activation": Case(
+        lambda: activation(FALL),
+        (0.5, 0.3),
+        f"0.5: function {FALL[5]:.3g}, derivative 1; 9 inputs near it",
+        {"Inputs_y": [1, 5, 9, 2], "Function_y": FALL},
+        lambda: activation(NAN),
+    ),
+    "thresholds": Case(
+        lambda: thresholds(np.array([9, 4, 16, 8])),
+        (0.6, 1),
+        "IoU 0.50 to 0.75: 16 boxes, 8 positives and 4 negatives taken",
+        {"All_y": [9, 4, 16, 8], "Positive_y": [4, 2, 8, 4]},
+        lambda: thresholds(np.zeros(4, np.int64)),
+    ),
+    "levels": Case(
+        lambda: levels(np.array([0.1, 0.1, 0.1, 0.9])),
+        (0.1, 0.5),
+        "0.0938 to 0.125: 3 cells",
+        {"Levels_x": [0, 1]},
+        lambda: levels(NAN),
+    ),
+    "channel": Case(
+        lambda: channel(FALL),
+        (2, 1),
+        f"Row 1, column 2: {FALL[5]:.6g}",
+        {"Row 1_y": FALL[3:6]},
+        lambda: channel(NAN),
+    ),
+    "points": Case(
+        lambda: points(FALL),
+        (float(SHARE[3]), float(FALL[3])),
+        "picture 3",
+        {"Data set map_x": SHARE.astype(np.float32), "Data set map_y": FALL},
+        lambda: points(NAN),
+    ),
 }
+GAPS = {"shares": shares, "layers": layers, "noise": noise, "losses": losses, "roc": roc, "activation": activation}
+GAPS |= {"one": one, "levels": levels, "channel": channel, "points": points}
 
 
 @pytest.fixture(params=CASES.values(), ids=CASES)
@@ -235,6 +394,29 @@ def test_a_plot_without_finite_values_says_so(case: Case, qtbot: QtBot) -> None:
     assert plot.message.endswith((".", "yet.")) and plot.accessibleDescription() == plot.message
     assert not any(action.isEnabled() for action in plot.menu().actions())
     plot.grab()
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+@pytest.mark.parametrize("make", GAPS.values(), ids=GAPS)
+def test_a_plot_with_a_gap_shows_the_other_values(make: Callable[[Any], Plot], odd: float, qtbot: QtBot) -> None:
+    values = FALL.copy()
+    values[4] = odd
+    plot = shown(qtbot, lambda: make(values))
+    assert not plot.message and np.isfinite(plot.axes[0].vb.viewRange()).all()
+    plot.grab()
+    plot.explain(QPointF(plot.rect().center()))
+    assert plot.text()
+
+
+def test_every_plot_is_asked_all_of_this(qtbot: QtBot) -> None:
+    for module in pkgutil.iter_modules(charts.__path__, f"{charts.__name__}."):
+        importlib.import_module(module.name)
+    known, waiting = set[type[Plot]](), [Plot]
+    while waiting:
+        found = [kind for kind in waiting.pop().__subclasses__() if kind.__module__.startswith(charts.__name__)]
+        known |= set(found)
+        waiting += found
+    assert known - {BinPlot} == {type(shown(qtbot, case.make)) for case in CASES.values()}
 
 
 def test_a_plot_follows_the_theme(case: Case, qtbot: QtBot) -> None:

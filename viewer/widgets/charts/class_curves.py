@@ -51,7 +51,8 @@ class ClassCurves(Plot):
     def set_curves(self, curves: Sequence[ClassCurve]) -> None:
         """Replace the curves; the first is drawn on top."""
         self.curves = curves
-        self.describe("; ".join(one.name for one in curves), known=any(len(one.x) for one in curves))
+        known = any(bool((np.isfinite(one.x) & np.isfinite(one.y)).any()) for one in curves)
+        self.describe("; ".join(one.name for one in curves), known=known)
 
     def draw(self) -> None:
         """Draw curves and legend."""

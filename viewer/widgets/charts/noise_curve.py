@@ -38,15 +38,17 @@ class NoiseCurve(Plot):
     def draw(self) -> None:
         """Draw both curves, the spread as bars."""
         now = theme.colours()
-        ends = np.stack([self.error - self.spread, self.error + self.spread], 1)
+        error = np.where(np.isfinite(self.error), self.error, np.nan)
+        ends = np.stack([error - self.spread, error + self.spread], 1)
         self.curve(np.repeat(self.sigma, 2), ends.ravel(), plots.pen(now.border, 2), connect="pairs")
         dashed, whole = plots.pen(now.text, 1.4, Qt.PenStyle.DashLine), plots.pen(now.accent, 2.2)
         self.curve(self.sigma, self.passed_on, dashed)
-        self.curve(self.sigma, self.error, whole)
+        self.curve(self.sigma, error, whole)
         self._legend.clear()
         self._legend.add(pg.PlotCurveItem(pen=whole), tr("Error of the cycle"))
         self._legend.add(pg.PlotCurveItem(pen=dashed), tr("Noise passed on"))
-        high = float(max(ends.max(), self.passed_on.max()))
+        every = np.concatenate([ends.ravel(), self.passed_on])
+        high = float(every[np.isfinite(every)].max(initial=0.0))
         self.fit((0.0, float(self.sigma.max())), (0.0, 1.7 * high), margin=(0.02, 0.02))
 
     def series(self) -> list[Series]:

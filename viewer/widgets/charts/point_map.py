@@ -121,11 +121,11 @@ class PointMap(Plot):
         for side, title in zip(("bottom", "left"), axes or ("", ""), strict=True):
             self.plot.setLabel(side, title)
             self.plot.showAxis(side, axes is not None)
-        known = bool(len(places)) and bool(np.isfinite(places).all())
-        self.describe(trn("{n:,} point", "{n:,} points", len(places)), known=known)
-        if known:
-            low, high = self.places.min(0), self.places.max(0)
-            wide = np.maximum(high - low, 1e-6 * max(float(np.abs(self.places).max()), 1e-6))
+        there = self.places[np.isfinite(self.places).all(1)]
+        self.describe(trn("{n:,} point", "{n:,} points", len(there)), known=bool(len(there)))
+        if len(there):
+            low, high = there.min(0), there.max(0)
+            wide = np.maximum(high - low, 1e-6 * max(float(np.abs(there).max()), 1e-6))
             self.fit(
                 (float(low[0]), float(low[0] + wide[0])),
                 (float(low[1]), float(low[1] + wide[1])),
@@ -336,8 +336,9 @@ class PointMap(Plot):
         super().keyPressEvent(ev)
 
     def _arrange(self) -> None:
-        """Bring the points into the order in which they are painted: those that are selected last."""
+        """Bring the points that have a place into the order in which they are painted: those that are selected last."""
         colours, order = self._colours, self._order
+        order = order[np.isfinite(self.places[order]).all(1)]
         if len(self.selected):
             faint = np.ones(len(self.places), np.bool_)
             faint[self.selected] = False

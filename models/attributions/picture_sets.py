@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from models import files
 from models.pictures import images
 from models.runtime.context import Context
 from models.runtime.stage_cache import Cache, CachedStages
@@ -73,12 +73,14 @@ def input_of(model: Any, pixels: Pixels, stages: Any) -> Tensor:
     return model.subject(pixels, own).input
 
 
-def overlap(one: Sequence[str], other: Sequence[str]) -> list[str]:
-    """Return the names of the files of `other` whose content is that of a file of `one`."""
-    sizes = {Path(path).stat().st_size for path in one}
-    known = {files.sha256(path) for path in one}
-    same = [path for path in other if Path(path).stat().st_size in sizes]
-    return [Path(path).name for path in same if files.sha256(path) in known]
+def overlap(one: PictureSet, other: PictureSet) -> list[str]:
+    """Return the names of the files of `other` that give the input of one of `one`, in whatever format they are."""
+    known = {_digest(x) for x in one.inputs}
+    return [Path(path).name for path, x in zip(other.paths, other.inputs, strict=True) if _digest(x) in known]
+
+
+def _digest(x: Tensor) -> tuple[object, bytes]:
+    return tuple(x.shape), hashlib.sha256(x.detach().float().cpu().numpy().tobytes()).digest()
 
 
 def layers_of(subject: Subject, text: str, stages: Any) -> list[Call]:

@@ -115,7 +115,7 @@ def _sets(model: Any, params: Params, stages: Any) -> tuple[PictureSet, PictureS
             )
         found.append(made)
     concept, random = found
-    if shared := picture_sets.overlap(concept.paths, random.paths):
+    if shared := picture_sets.overlap(concept, random):
         names = ", ".join(shared[:3]) + ("…" if len(shared) > 3 else "")
         raise Refusal(
             f"{len(shared)} of the random pictures {'is' if len(shared) == 1 else 'are'} in the concept's folder too "

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from captum.concept import TCAV, Concept
+from PIL import Image
 from scipy import stats
 from torch import Tensor, nn
 
@@ -198,3 +199,7 @@ def test_random_pictures_that_show_the_concept_are_named(folders: dict[str, Path
     assert isinstance(answer, Failure)
     assert "1 of the random pictures is in the concept's folder too (copy.png)" in answer.message
     assert "Take them out" in answer.advice
+    (mixed / "copy.png").unlink()
+    Image.open(folders["red"] / "3.png").save(mixed / "saved again.bmp")
+    again = run(folders, "red", random=str(mixed))
+    assert isinstance(again, Failure) and "(saved again.bmp)" in again.message

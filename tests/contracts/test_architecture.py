@@ -213,6 +213,16 @@ def test_main_imports_neither_qt_nor_torch_at_the_top() -> None:
     assert not packages(imports(ROOT / "main.py", top=True)) & (QT | TORCH | {"models", "viewer"})
 
 
+def test_captum_is_imported_at_its_first_use_and_onnxruntime_never() -> None:
+    """One file has a class of captum's to inherit, and is itself imported within functions only."""
+    early = "models.attributions.concept_classifier"
+    for path in (*under("models"), *under("viewer"), ROOT / "main.py", ROOT / "vitrine.py"):
+        top = imports(path, top=True)
+        assert "captum" not in packages(top) or _module(path) == early, path
+        assert early not in top, path
+        assert "onnxruntime" not in packages(imports(path)), path
+
+
 def test_files_are_short_and_say_what_they_are() -> None:
     for path in FILES:
         text = path.read_text(encoding="utf-8")
